@@ -1,0 +1,175 @@
+//! Reading settings inside a component.
+
+use std::sync::OnceLock;
+
+use spin_sdk::variables;
+use url::Url;
+
+use crate::table::{SETTINGS, setting};
+use crate::{Secret, Value};
+
+/// What this instance has read. A deployment's settings are true for everyone and cannot
+/// change while an instance lives, so the first reading serves every later request.
+static LOADED: [OnceLock<Value>; SETTINGS.len()] = [const { OnceLock::new() }; SETTINGS.len()];
+
+/// A setting cannot be read by this component. Safe to log: it holds no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("setting `{setting}`: {reason}")]
+pub struct Misconfigured {
+    /// The setting's name.
+    pub setting: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Misconfigured {
+    fn new(setting: &str, reason: impl Into<String>) -> Self {
+        Self {
+            setting: setting.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Reads one setting, from this instance's memory after the first time.
+///
+/// # Errors
+/// [`Misconfigured`] when the table has no such setting, when `spin.toml` does not grant it
+/// to this component, when the provider failed, or when its value is malformed.
+pub async fn load(name: &str) -> Result<&'static Value, Misconfigured> {
+    let Some(slot) = SETTINGS
+        .iter()
+        .position(|setting| setting.name == name)
+        .and_then(|index| LOADED.get(index))
+    else {
+        return Err(Misconfigured::new(name, "there is no such setting"));
+    };
+    if let Some(value) = slot.get() {
+        return Ok(value);
+    }
+    let text = variables::get(name)
+        .await
+        .map_err(|error| Misconfigured::new(name, explain(&error)))?;
+    let value = setting(name)
+        .ok_or_else(|| Misconfigured::new(name, "there is no such setting"))?
+        .parse(&text)
+        .map_err(|malformed| {
+            Misconfigured::new(name, format!("it must be {}", malformed.expected))
+        })?;
+    Ok(slot.get_or_init(|| value))
+}
+
+fn explain(error: &variables::Error) -> String {
+    match error {
+        variables::Error::Undefined(_) => {
+            "it is not granted to this component in spin.toml".to_owned()
+        }
+        variables::Error::InvalidName(_) => "its name is not accepted".to_owned(),
+        // The provider's own words could repeat a value.
+        variables::Error::Provider(_) | variables::Error::Other(_) => {
+            "the variables provider failed".to_owned()
+        }
+    }
+}
+
+fn wrong_kind(name: &str, asked: &str) -> Misconfigured {
+    Misconfigured::new(name, format!("it is not {asked}"))
+}
+
+fn absent(name: &str) -> Misconfigured {
+    Misconfigured::new(name, "it is empty")
+}
+
+/// A whole number.
+///
+/// # Errors
+/// As [`load`]; also when the setting is of another kind.
+pub async fn integer(name: &str) -> Result<u64, Misconfigured> {
+    match load(name).await? {
+        Value::Integer(number) => Ok(*number),
+        _ => Err(wrong_kind(name, "a number")),
+    }
+}
+
+/// Text that must be there.
+///
+/// # Errors
+/// As [`load`]; also when the setting is empty or of another kind.
+pub async fn text(name: &str) -> Result<&'static str, Misconfigured> {
+    optional_text(name).await?.ok_or_else(|| absent(name))
+}
+
+/// Text that may be left empty.
+///
+/// # Errors
+/// As [`load`]; also when the setting is of another kind.
+pub async fn optional_text(name: &str) -> Result<Option<&'static str>, Misconfigured> {
+    match load(name).await? {
+        Value::Text(text) => Ok(Some(text)),
+        Value::Absent => Ok(None),
+        _ => Err(wrong_kind(name, "plain text")),
+    }
+}
+
+/// One of a setting's words, such as `info` for `log_level`.
+///
+/// # Errors
+/// As [`text`].
+pub async fn choice(name: &str) -> Result<&'static str, Misconfigured> {
+    text(name).await
+}
+
+/// A URL.
+///
+/// # Errors
+/// As [`load`]; also when the setting is of another kind.
+pub async fn url(name: &str) -> Result<&'static Url, Misconfigured> {
+    match load(name).await? {
+        Value::Url(url) => Ok(url),
+        _ => Err(wrong_kind(name, "a URL")),
+    }
+}
+
+/// Secret text that must be there.
+///
+/// # Errors
+/// As [`load`]; also when the setting is empty or of another kind.
+pub async fn secret_text(name: &str) -> Result<&'static Secret<String>, Misconfigured> {
+    optional_secret_text(name)
+        .await?
+        .ok_or_else(|| absent(name))
+}
+
+/// Secret text that may be left empty.
+///
+/// # Errors
+/// As [`load`]; also when the setting is of another kind.
+pub async fn optional_secret_text(
+    name: &str,
+) -> Result<Option<&'static Secret<String>>, Misconfigured> {
+    match load(name).await? {
+        Value::SecretText(text) => Ok(Some(text)),
+        Value::Absent => Ok(None),
+        _ => Err(wrong_kind(name, "secret text")),
+    }
+}
+
+/// A key of 32 bytes that must be there.
+///
+/// # Errors
+/// As [`load`]; also when the setting is empty or of another kind.
+pub async fn key(name: &str) -> Result<&'static Secret<[u8; 32]>, Misconfigured> {
+    optional_key(name).await?.ok_or_else(|| absent(name))
+}
+
+/// A key of 32 bytes that may be left empty.
+///
+/// # Errors
+/// As [`load`]; also when the setting is of another kind.
+pub async fn optional_key(name: &str) -> Result<Option<&'static Secret<[u8; 32]>>, Misconfigured> {
+    match load(name).await? {
+        Value::Key(key) => Ok(Some(key)),
+        Value::Absent => Ok(None),
+        _ => Err(wrong_kind(name, "a key")),
+    }
+}

@@ -1,0 +1,204 @@
+//! One setting: what it is called, what it may hold, and how text becomes its value.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use url::Url;
+use zeroize::Zeroize as _;
+
+use crate::Secret;
+
+/// Standard base64; the closing `=` may be left out, because shells and editors lose it.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What a setting may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Printable text of `min` to `max` characters without line breaks.
+    Text {
+        /// Fewest characters.
+        min: usize,
+        /// Most characters.
+        max: usize,
+    },
+    /// An absolute `http` or `https` URL without user, query or fragment.
+    Url {
+        /// Whether it may have a path. Addresses that also stand in
+        /// `allowed_outbound_hosts` may not: Spin refuses a path there.
+        path: bool,
+    },
+    /// Base64 of exactly 32 bytes.
+    Secret32,
+    /// Text of at least `min` characters that must not be guessed.
+    Password {
+        /// Fewest characters.
+        min: usize,
+    },
+    /// A whole number.
+    Integer {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Setting {
+    /// The variable's name in `spin.toml`; `SPIN_VARIABLE_<NAME>` in the environment.
+    pub name: &'static str,
+    /// What it may hold.
+    pub kind: Kind,
+    /// Used when no provider gives a value; `None` makes the setting required.
+    pub default: Option<&'static str>,
+    /// Whether an empty value means "not given" instead of being malformed.
+    pub may_be_empty: bool,
+    /// Whether the value must never be shown.
+    pub secret: bool,
+    /// One sentence for people.
+    pub description: &'static str,
+}
+
+/// A parsed value. It has no `Debug`, since some variants hold secrets.
+#[derive(Clone)]
+pub enum Value {
+    /// Nothing given for a setting that may be empty.
+    Absent,
+    /// From [`Kind::Text`] and [`Kind::Choice`].
+    Text(String),
+    /// From [`Kind::Url`].
+    Url(Url),
+    /// From [`Kind::Integer`].
+    Integer(u64),
+    /// From [`Kind::Password`].
+    SecretText(Secret<String>),
+    /// From [`Kind::Secret32`].
+    Key(Secret<[u8; 32]>),
+}
+
+/// A value does not have the form that its setting asks for. The message names the setting
+/// and the form, never the value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the setting `{setting}` is malformed: it must be {expected}")]
+pub struct Malformed {
+    /// The setting's name.
+    pub setting: &'static str,
+    /// What it must look like.
+    pub expected: String,
+}
+
+impl Setting {
+    /// Whether a deployment must give a value.
+    pub fn required(&self) -> bool {
+        self.default.is_none()
+    }
+
+    /// The environment variable that gives the value.
+    pub fn environment_name(&self) -> String {
+        format!("SPIN_VARIABLE_{}", self.name.to_ascii_uppercase())
+    }
+
+    /// What a value must look like, completing the sentence "it must be …".
+    pub fn expected(&self) -> String {
+        let form = match self.kind {
+            Kind::Text { min, max } => {
+                format!("printable text of {min} to {max} characters on one line")
+            }
+            Kind::Url { path: true } => {
+                "an absolute http or https URL without user, query or fragment, \
+                 such as https://example.com/path"
+                    .to_owned()
+            }
+            Kind::Url { path: false } => "an absolute http or https URL without user, path, \
+                                          query or fragment, such as https://example.com"
+                .to_owned(),
+            Kind::Secret32 => "32 random bytes in base64, 44 characters long \
+                               (for example from `openssl rand -base64 32`)"
+                .to_owned(),
+            Kind::Password { min } => format!("text of at least {min} characters on one line"),
+            Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::Choice(words) => format!("one of {}", words.join(", ")),
+        };
+        if self.may_be_empty {
+            format!("empty, or {form}")
+        } else {
+            form
+        }
+    }
+
+    /// Turns text into the setting's value.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the text does not have the setting's form.
+    pub fn parse(&self, text: &str) -> Result<Value, Malformed> {
+        if text.is_empty() && self.may_be_empty {
+            return Ok(Value::Absent);
+        }
+        self.kind.parse(text).ok_or_else(|| Malformed {
+            setting: self.name,
+            expected: self.expected(),
+        })
+    }
+}
+
+impl Kind {
+    fn parse(self, text: &str) -> Option<Value> {
+        match self {
+            Kind::Text { min, max } => {
+                let length = text.chars().count();
+                let fits = (min..=max).contains(&length) && one_line(text);
+                fits.then(|| Value::Text(text.to_owned()))
+            }
+            Kind::Url { path } => parse_url(text, path).map(Value::Url),
+            Kind::Secret32 => parse_key(text).map(|key| Value::Key(Secret::new(key))),
+            Kind::Password { min } => {
+                let fits = text.chars().count() >= min && one_line(text);
+                fits.then(|| Value::SecretText(Secret::new(text.to_owned())))
+            }
+            Kind::Integer { min, max } => {
+                if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return None;
+                }
+                let number = text.parse::<u64>().ok()?;
+                (min..=max)
+                    .contains(&number)
+                    .then_some(Value::Integer(number))
+            }
+            Kind::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
+        }
+    }
+}
+
+fn one_line(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+fn parse_url(text: &str, path: bool) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        // The parser forgives blanks around a URL and inside it; a setting is exact.
+        && !text.chars().any(|character| character.is_whitespace() || character.is_control());
+    (plain && (path || url.path() == "/")).then_some(url)
+}
+
+fn parse_key(text: &str) -> Option<[u8; 32]> {
+    // Longer texts cannot be 32 bytes; they are not worth decoding.
+    if text.len() > 44 {
+        return None;
+    }
+    let mut bytes = BASE64.decode(text).ok()?;
+    let key = <[u8; 32]>::try_from(bytes.as_slice()).ok();
+    bytes.zeroize();
+    key
+}

@@ -1,0 +1,178 @@
+//! The closed table of settings.
+
+use crate::setting::{Kind, Setting};
+
+/// Every setting that a deployment gives. Nothing else is configurable through variables.
+pub static SETTINGS: [Setting; 20] = [
+    Setting {
+        name: "bootstrap_admin_username",
+        kind: Kind::Text { min: 1, max: 64 },
+        default: Some("admin"),
+        may_be_empty: false,
+        secret: false,
+        description: "Name of the administrator that is created when there is no user yet.",
+    },
+    Setting {
+        name: "bootstrap_admin_password",
+        kind: Kind::Password { min: 12 },
+        default: None,
+        may_be_empty: false,
+        secret: true,
+        description: "Password of the administrator that is created when there is no user yet.",
+    },
+    Setting {
+        name: "jwt_signing_key",
+        kind: Kind::Secret32,
+        default: None,
+        may_be_empty: false,
+        secret: true,
+        description: "Ed25519 seed that signs access tokens.",
+    },
+    Setting {
+        name: "vault_key",
+        kind: Kind::Secret32,
+        default: None,
+        may_be_empty: false,
+        secret: true,
+        description: "Key that encrypts the bots' credentials at rest.",
+    },
+    Setting {
+        name: "vault_key_previous",
+        kind: Kind::Secret32,
+        default: Some(""),
+        may_be_empty: true,
+        secret: true,
+        description: "The vault key before the current one, given while keys are rotated.",
+    },
+    Setting {
+        name: "service_key",
+        kind: Kind::Password { min: 32 },
+        default: None,
+        may_be_empty: false,
+        secret: true,
+        description: "Shared key with which components call each other and the job entries.",
+    },
+    Setting {
+        name: "public_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("http://127.0.0.1:3000"),
+        may_be_empty: false,
+        secret: false,
+        description: "Address under which people and X's sign-in page reach this deployment.",
+    },
+    Setting {
+        name: "x_api_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("https://api.x.com"),
+        may_be_empty: false,
+        secret: false,
+        description: "Where X's API is called.",
+    },
+    Setting {
+        name: "x_authorize_url",
+        kind: Kind::Url { path: true },
+        default: Some("https://x.com/i/oauth2/authorize"),
+        may_be_empty: false,
+        secret: false,
+        description: "X's page on which the owner of an account grants access.",
+    },
+    Setting {
+        name: "x_client_id",
+        kind: Kind::Text { min: 1, max: 256 },
+        default: Some(""),
+        may_be_empty: true,
+        secret: false,
+        description: "OAuth 2.0 client id of the application registered with X.",
+    },
+    Setting {
+        name: "x_client_secret",
+        kind: Kind::Password { min: 1 },
+        default: Some(""),
+        may_be_empty: true,
+        secret: true,
+        description: "OAuth 2.0 client secret; empty for a public client.",
+    },
+    Setting {
+        name: "jobs_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("http://127.0.0.1:3000"),
+        may_be_empty: false,
+        secret: false,
+        description: "Where the scheduler finds the job entries.",
+    },
+    Setting {
+        name: "rate_limit_per_minute",
+        kind: Kind::Integer {
+            min: 1,
+            max: 1_000_000_000,
+        },
+        default: Some("100"),
+        may_be_empty: false,
+        secret: false,
+        description: "Requests that one client may make in a minute.",
+    },
+    Setting {
+        name: "publish_reconcile_delay_seconds",
+        kind: Kind::Integer { min: 0, max: 3600 },
+        default: Some("30"),
+        may_be_empty: false,
+        secret: false,
+        description: "Seconds to wait before looking whether a post with unknown outcome exists.",
+    },
+    Setting {
+        name: "publish_max_attempts",
+        kind: Kind::Integer { min: 1, max: 100 },
+        default: Some("8"),
+        may_be_empty: false,
+        secret: false,
+        description: "Attempts at publishing one post before it fails for good.",
+    },
+    Setting {
+        name: "publish_lease_seconds",
+        kind: Kind::Integer { min: 1, max: 3600 },
+        default: Some("60"),
+        may_be_empty: false,
+        secret: false,
+        description: "Seconds for which a worker holds a claimed post.",
+    },
+    Setting {
+        name: "x_request_timeout_seconds",
+        kind: Kind::Integer { min: 1, max: 300 },
+        default: Some("30"),
+        may_be_empty: false,
+        secret: false,
+        description: "Seconds after which a call to X counts as unanswered.",
+    },
+    Setting {
+        name: "access_token_seconds",
+        kind: Kind::Integer {
+            min: 1,
+            max: 86_400,
+        },
+        default: Some("900"),
+        may_be_empty: false,
+        secret: false,
+        description: "Seconds for which an access token is valid.",
+    },
+    Setting {
+        name: "refresh_token_days",
+        kind: Kind::Integer { min: 1, max: 365 },
+        default: Some("30"),
+        may_be_empty: false,
+        secret: false,
+        description: "Days for which a refresh token is valid.",
+    },
+    Setting {
+        name: "log_level",
+        kind: Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        default: Some("info"),
+        may_be_empty: false,
+        secret: false,
+        description: "Least important level that components log.",
+    },
+];
+
+/// The setting of this name.
+pub fn setting(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
