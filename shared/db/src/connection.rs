@@ -1,0 +1,154 @@
+//! Connections: kept while idle, never shared by two statements at a time.
+//!
+//! An instance serves up to 16 requests at once on one thread, and on one connection a second
+//! statement would wait for the first one's rows to be drained, possibly for ever. So a
+//! statement takes a connection out of the pool and puts it back when its result has been read
+//! to the end. A future that is dropped half-way drops its connection with it, which closes it
+//! and, in a transaction, rolls back.
+
+use std::cell::RefCell;
+
+use spin_sdk::sqlite::{Connection, Value};
+
+use crate::{Error, FromRow, Row, Transaction, migrate};
+
+/// The database's name in `spin.toml`.
+const DATABASE: &str = "default";
+
+/// Idle connections kept per instance and durability; more are closed after use.
+const KEPT: usize = 4;
+
+/// What a power cut may take away. A crash of the process takes nothing either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// `synchronous=NORMAL`: a power cut may lose the last commits, never break the database.
+    /// For what may be lost: counters, last-used times.
+    Relaxed,
+    /// `synchronous=FULL`: committed is on the disk. For all that would double or lose a post,
+    /// a secret, a role or an audit row.
+    Full,
+}
+
+thread_local! {
+    // A component has one thread. What lies here is only ever an idle connection.
+    static RELAXED: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
+    static FULL: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
+}
+
+fn with_pool<R>(durability: Durability, run: impl FnOnce(&mut Vec<Connection>) -> R) -> R {
+    let pool = match durability {
+        Durability::Relaxed => &RELAXED,
+        Durability::Full => &FULL,
+    };
+    pool.with(|pool| run(&mut pool.borrow_mut()))
+}
+
+pub(crate) async fn take(durability: Durability) -> Result<Connection, Error> {
+    if let Some(connection) = with_pool(durability, Vec::pop) {
+        return Ok(connection);
+    }
+    let connection = Connection::open(DATABASE).await?;
+    if durability == Durability::Relaxed {
+        run::<Row>(&connection, "PRAGMA synchronous=NORMAL", []).await?;
+    }
+    Ok(connection)
+}
+
+pub(crate) fn put_back(durability: Durability, connection: Connection) {
+    with_pool(durability, |pool| {
+        if pool.len() < KEPT {
+            pool.push(connection);
+        }
+    });
+}
+
+/// Runs one statement and reads its result to the end: the error of a statement may arrive
+/// only after its last row.
+pub(crate) async fn run<T: FromRow>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl IntoIterator<Item = Value>,
+) -> Result<Vec<T>, Error> {
+    let rows = connection.execute(sql, parameters).await?.collect().await?;
+    rows.into_iter()
+        .map(|row| T::from_row(&Row::new(row)))
+        .collect()
+}
+
+/// The database. Cheap to make; holds nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Database {
+    _opened: (),
+}
+
+impl Database {
+    /// The database with every migration applied. The first call of an instance looks; later
+    /// ones cost nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be opened, [`Error::Migration`] when it was
+    /// written by another build.
+    pub async fn open() -> Result<Self, Error> {
+        migrate::ensure().await?;
+        Ok(Self { _opened: () })
+    }
+
+    /// All rows of a single statement. Writes are committed with [`Durability::Relaxed`].
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn query<T: FromRow>(
+        &self,
+        sql: &str,
+        parameters: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<T>, Error> {
+        let connection = take(Durability::Relaxed).await?;
+        let result = run(&connection, sql, parameters).await;
+        // After an error nothing is known of the connection's state: it is closed, not kept.
+        if result.is_ok() {
+            put_back(Durability::Relaxed, connection);
+        }
+        result
+    }
+
+    /// The first row of a single statement, if there is one.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn query_optional<T: FromRow>(
+        &self,
+        sql: &str,
+        parameters: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<T>, Error> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Runs a single statement and forgets its rows. Committed with [`Durability::Relaxed`].
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn execute(
+        &self,
+        sql: &str,
+        parameters: impl IntoIterator<Item = Value>,
+    ) -> Result<(), Error> {
+        self.query::<Row>(sql, parameters).await.map(drop)
+    }
+
+    /// Begins a transaction that holds the write lock from its start, committed with
+    /// [`Durability::Full`]. Dropping it without `commit` rolls back.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when another writer holds the lock for longer than the busy timeout.
+    pub async fn transaction(&self) -> Result<Transaction, Error> {
+        Transaction::begin(Durability::Full).await
+    }
+
+    /// As [`Database::transaction`], for rows whose loss at a power cut does no harm.
+    ///
+    /// # Errors
+    /// As [`Database::transaction`].
+    pub async fn relaxed_transaction(&self) -> Result<Transaction, Error> {
+        Transaction::begin(Durability::Relaxed).await
+    }
+}

@@ -1,0 +1,252 @@
+//! Migrations: numbered SQL files, embedded, applied once, in order, never changed afterwards.
+//!
+//! Any number of instances may start on an empty database at once: the write lock of the
+//! transaction lets one apply them, the others then find them applied.
+
+use std::cell::Cell;
+
+use sha2::{Digest, Sha256};
+use spin_sdk::sqlite::Connection;
+
+use crate::connection::{Durability, put_back, run, take};
+use crate::{Error, Row, Transaction};
+
+/// One migration of this build.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// Its number: the file name's first four digits.
+    pub version: i64,
+    /// The rest of the file name.
+    pub name: &'static str,
+    /// The file's text.
+    pub sql: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $name:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!("../../../migrations/", $name, ".sql")),
+        }
+    };
+}
+
+/// Every migration, in order. A new file in `migrations/` gets a line here; a test compares.
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_identity"),
+    migration!(2, "0002_bots"),
+    migration!(3, "0003_posts"),
+];
+
+thread_local! {
+    static APPLIED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// How often a database that others are migrating is asked again, with the busy timeout of
+/// Spin's connections (5 s) in between.
+const TRIES: usize = 8;
+
+/// Applies what is missing. The first call of an instance looks, later ones return at once.
+pub(crate) async fn ensure() -> Result<(), Error> {
+    if APPLIED.get() {
+        return Ok(());
+    }
+    let mut tries = 0;
+    loop {
+        match look_and_apply().await {
+            Err(Error::Busy(_)) if tries < TRIES => tries += 1,
+            result => {
+                APPLIED.set(result.is_ok());
+                return result;
+            }
+        }
+    }
+}
+
+async fn look_and_apply() -> Result<(), Error> {
+    let connection = take(Durability::Full).await?;
+    let applied = applied(&connection).await?;
+    check(&applied)?;
+    if applied.len() == MIGRATIONS.len() {
+        put_back(Durability::Full, connection);
+        return Ok(());
+    }
+    // Not possible inside a transaction, and persistent: readers then never wait for a writer.
+    // A store that has no journal modes (libSQL) is left as it is.
+    match run::<Row>(&connection, "PRAGMA journal_mode=WAL", []).await {
+        Ok(_) | Err(Error::Unavailable(_)) => {}
+        Err(error) => return Err(error),
+    }
+    drop(connection);
+    apply(Transaction::begin(Durability::Full).await?).await
+}
+
+async fn apply(transaction: Transaction) -> Result<(), Error> {
+    transaction
+        .execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (
+                version INTEGER PRIMARY KEY,
+                name TEXT NOT NULL,
+                checksum TEXT NOT NULL,
+                applied_at INTEGER NOT NULL
+            ) STRICT",
+            [],
+        )
+        .await?;
+    // Read again under the lock: another instance may have been first.
+    let applied = rows(
+        transaction
+            .query(
+                "SELECT version, checksum FROM schema_migrations ORDER BY version",
+                [],
+            )
+            .await?,
+    )?;
+    check(&applied)?;
+    for migration in MIGRATIONS.iter().skip(applied.len()) {
+        for statement in statements(migration.sql) {
+            transaction.execute(&statement, []).await?;
+        }
+        transaction
+            .execute(
+                "INSERT INTO schema_migrations (version, name, checksum, applied_at)
+                 VALUES (?, ?, ?, CAST(unixepoch('subsec') * 1000 AS INTEGER))",
+                crate::params![migration.version, migration.name, checksum(migration.sql)],
+            )
+            .await?;
+    }
+    transaction.commit().await
+}
+
+async fn applied(connection: &Connection) -> Result<Vec<(i64, String)>, Error> {
+    let table: Vec<i64> = run(
+        connection,
+        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
+        [],
+    )
+    .await?;
+    if table.first() != Some(&1) {
+        return Ok(Vec::new());
+    }
+    rows(
+        run(
+            connection,
+            "SELECT version, checksum FROM schema_migrations ORDER BY version",
+            [],
+        )
+        .await?,
+    )
+}
+
+fn rows(rows: Vec<Row>) -> Result<Vec<(i64, String)>, Error> {
+    rows.iter()
+        .map(|row| Ok((row.get(0)?, row.text(1)?)))
+        .collect()
+}
+
+/// Refuses a database whose applied migrations are not a prefix of this build's.
+fn check(applied: &[(i64, String)]) -> Result<(), Error> {
+    for (position, (version, sum)) in applied.iter().enumerate() {
+        let reason = match MIGRATIONS.get(position) {
+            None => "the database was written by a newer build",
+            Some(migration) if migration.version != *version => "a migration is missing",
+            Some(migration) if checksum(migration.sql) != *sum => {
+                "the file was changed after it was applied"
+            }
+            Some(_) => continue,
+        };
+        return Err(Error::Migration {
+            version: *version,
+            reason: reason.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+fn checksum(sql: &str) -> String {
+    Sha256::digest(sql.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Splits a migration into statements: Spin runs one at a time. A statement ends with a line
+/// that ends in `;`; a trigger's body is written so that only its `END;` does at column zero.
+fn statements(sql: &str) -> Vec<String> {
+    let mut statements = Vec::new();
+    let mut statement = String::new();
+    let mut in_trigger = false;
+    for line in sql.lines() {
+        let code = line.split("--").next().unwrap_or_default().trim_end();
+        if code.trim().is_empty() {
+            continue;
+        }
+        in_trigger |= statement.is_empty() && code.starts_with("CREATE TRIGGER");
+        statement.push_str(code);
+        statement.push('\n');
+        if code.ends_with(';') && (!in_trigger || code == "END;") {
+            statements.push(std::mem::take(&mut statement));
+            in_trigger = false;
+        }
+    }
+    statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_in_the_folder_is_embedded_in_order() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .expect("the migrations folder")
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| name.strip_suffix(".sql").map(str::to_owned))
+            .collect();
+        files.sort();
+        let embedded: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();
+        assert_eq!(files, embedded);
+        for (position, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.version, position as i64 + 1);
+            assert!(
+                migration
+                    .name
+                    .starts_with(&format!("{:04}_", migration.version))
+            );
+        }
+    }
+
+    #[test]
+    fn statements_keep_a_trigger_together_and_drop_comments() {
+        let sql = "-- why\nCREATE TABLE a (b);\n\nCREATE TRIGGER t AFTER INSERT ON a BEGIN\n  DELETE FROM a;\nEND;\nCREATE INDEX i\n  ON a (b);\n";
+        let split = statements(sql);
+        assert_eq!(split.len(), 3, "{split:?}");
+        assert!(split[1].starts_with("CREATE TRIGGER") && split[1].ends_with("END;\n"));
+        assert_eq!(split[2], "CREATE INDEX i\n  ON a (b);\n");
+    }
+
+    #[test]
+    fn a_changed_a_missing_and_a_newer_migration_are_refused() {
+        let good: Vec<(i64, String)> = MIGRATIONS
+            .iter()
+            .map(|migration| (migration.version, checksum(migration.sql)))
+            .collect();
+        assert!(check(&good).is_ok());
+        assert!(check(&good[..1]).is_ok());
+        let mut changed = good.clone();
+        changed[0].1 = checksum("something else");
+        assert!(matches!(
+            check(&changed),
+            Err(Error::Migration { version: 1, .. })
+        ));
+        let mut newer = good.clone();
+        newer.push((99, String::new()));
+        assert!(matches!(
+            check(&newer),
+            Err(Error::Migration { version: 99, .. })
+        ));
+        assert!(check(&good[1..]).is_err());
+    }
+}
