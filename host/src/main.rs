@@ -1,1 +1,7 @@
-fn main() {}
+//! The `vivesphere` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vivesphere::cli::main()
+}

@@ -46,6 +46,7 @@ mod tests {
     macro_rules! has_debug {
         ($type:ty) => {{
             struct Probe<T>(std::marker::PhantomData<T>);
+            #[allow(dead_code, reason = "used only for types that lack Debug")]
             trait Without {
                 fn answer(&self) -> bool {
                     false

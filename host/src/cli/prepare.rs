@@ -1,0 +1,181 @@
+//! From arguments to an application whose every value is known.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::ApplicationArguments;
+use crate::application::{Application, RuntimeConfig};
+use crate::manifest::Manifest;
+use crate::secrets::Generated;
+use crate::variables::Providers;
+use crate::{dotenv, runtime_config, secrets, variables};
+
+/// The variable that says where the job entries are. The host fills it with the address it
+/// listens on when nobody gives it.
+const JOBS_BASE_URL: &str = "jobs_base_url";
+
+/// An application that was read and checked as far as possible without the address that it
+/// will listen on. No `Debug`: it holds secrets.
+pub struct Prepared {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Who gives values.
+    pub providers: Providers,
+    /// Where stores and databases live.
+    pub runtime_config: RuntimeConfig,
+    /// Where those live that the runtime configuration does not name.
+    pub state_dir: PathBuf,
+    /// Where compiled components are kept; `None` turns the cache off.
+    pub cache_dir: Option<PathBuf>,
+    dotenv: PathBuf,
+    environment: BTreeMap<String, String>,
+}
+
+/// Reads the manifest and everything that gives values. Nothing is written.
+///
+/// # Errors
+/// When something is malformed, not supported, undeclared, or missing beyond what
+/// [`Prepared::generate_secrets`] can make up.
+pub fn prepare(arguments: &ApplicationArguments) -> anyhow::Result<Prepared> {
+    let manifest = Manifest::read(&arguments.from, arguments.profile.as_deref())?;
+    let runtime = match &arguments.runtime_config_file {
+        Some(file) => runtime_config::read(file)?,
+        None => runtime_config::Loaded::default(),
+    };
+    let state_dir = match (&arguments.state_dir, runtime.state_dir) {
+        (Some(state_dir), _) => std::path::absolute(state_dir)
+            .with_context(|| format!("cannot locate {}", state_dir.display()))?,
+        (None, Some(state_dir)) => state_dir,
+        (None, None) => manifest.folder.join(".spin"),
+    };
+    let working_folder = std::env::current_dir().context("cannot locate the working directory")?;
+    let dotenv = working_folder.join(".env");
+    let providers = Providers {
+        command_line: variables::from_arguments(&arguments.variables)?,
+        environment: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("SPIN_VARIABLE_"))
+            .collect(),
+        dotenv: dotenv::read(&dotenv)?,
+    };
+    let cache_dir = match (&arguments.cache, arguments.disable_cache) {
+        (_, true) => None,
+        (Some(folder), false) => Some(
+            std::path::absolute(folder)
+                .with_context(|| format!("cannot locate {}", folder.display()))?,
+        ),
+        (None, false) => Some(default_cache_dir(&state_dir)),
+    };
+    let prepared = Prepared {
+        manifest,
+        providers,
+        runtime_config: runtime.config,
+        state_dir,
+        cache_dir,
+        dotenv,
+        environment: arguments.environment.iter().cloned().collect(),
+    };
+    prepared
+        .providers
+        .check_declared(&prepared.manifest.variables)?;
+    secrets::check_settings(&prepared.given_values())?;
+    Ok(prepared)
+}
+
+fn default_cache_dir(state_dir: &Path) -> PathBuf {
+    let folder = |name: &str| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    folder("XDG_CACHE_HOME")
+        .or_else(|| folder("HOME").map(|home| home.join(".cache")))
+        .map_or_else(|| state_dir.join("cache"), |cache| cache.join("vivesphere"))
+}
+
+impl Prepared {
+    /// What is known of the variables before secrets are made and an address is bound.
+    fn given_values(&self) -> BTreeMap<String, String> {
+        let rows = self.manifest.variables.iter();
+        rows.filter_map(|(name, variable)| {
+            let value = self.providers.get(name).or(variable.default.as_deref())?;
+            Some((name.clone(), value.to_owned()))
+        })
+        .collect()
+    }
+
+    /// The `default` database's file.
+    pub fn database(&self) -> PathBuf {
+        let configured = self.runtime_config.sqlite_databases.get("default").cloned();
+        configured.unwrap_or_else(|| self.state_dir.join("sqlite_db.db"))
+    }
+
+    /// The file that holds this deployment's secrets.
+    pub fn dotenv(&self) -> &Path {
+        &self.dotenv
+    }
+
+    /// Refuses a start whose missing secrets cannot be made up, before anything slow.
+    ///
+    /// # Errors
+    /// As [`secrets::plan`].
+    pub fn check_secrets(&self) -> anyhow::Result<()> {
+        let variables = &self.manifest.variables;
+        secrets::plan(variables, &self.providers, &self.dotenv, &self.database()).map(drop)
+    }
+
+    /// Makes missing secrets up; `None` when nothing was missing.
+    ///
+    /// # Errors
+    /// As [`secrets::generate_missing`].
+    pub fn generate_secrets(&mut self) -> anyhow::Result<Option<Generated>> {
+        let database = self.database();
+        let variables = &self.manifest.variables;
+        secrets::generate_missing(variables, &mut self.providers, &self.dotenv, &database)
+    }
+
+    /// Creates the state directory, private to the user.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn create_state_dir(&self) -> anyhow::Result<()> {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.state_dir)
+            .with_context(|| {
+                format!(
+                    "cannot create the state directory {}",
+                    self.state_dir.display()
+                )
+            })
+    }
+
+    /// The application with every template filled in. `base_url` is where it is reached:
+    /// `jobs_base_url` points there unless somebody gives it.
+    ///
+    /// # Errors
+    /// When a value, a component's `.wasm` or a file is missing, or a setting is malformed.
+    pub fn application(&self, base_url: Option<&str>) -> anyhow::Result<Application> {
+        let mut values = self.providers.resolve(&self.manifest.variables)?;
+        if let Some(base_url) = base_url
+            && values.contains_key(JOBS_BASE_URL)
+            && self.providers.get(JOBS_BASE_URL).is_none()
+        {
+            values.insert(JOBS_BASE_URL.to_owned(), base_url.to_owned());
+        }
+        secrets::check_settings(&values)?;
+        self.manifest.application(&values, &self.environment)
+    }
+
+    /// The administrator's name, for the report of a first start.
+    pub fn admin_username(&self) -> String {
+        let values = self.given_values();
+        values
+            .get("bootstrap_admin_username")
+            .map_or("admin", String::as_str)
+            .to_owned()
+    }
+}
