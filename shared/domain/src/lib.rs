@@ -1,1 +1,33 @@
-//! vivesphere-domain
+//! The rules of each noun, then the SQL of that noun, one file a noun. It knows no HTTP.
+
+pub mod audit;
+pub mod backoff;
+mod error;
+pub mod idempotency_keys;
+mod page;
+pub mod permissions;
+pub mod post_state;
+mod principal;
+pub mod sessions;
+pub mod signing_keys;
+pub mod time_zone;
+pub mod weighted_length;
+
+pub use audit::Actor;
+pub use error::{Error, FieldError};
+pub use page::{Listed, Page};
+pub use principal::{Principal, PrincipalKind, Scope};
+pub use time_zone::Instant;
+
+/// A new id: UUIDv7, which sorts by age.
+#[must_use]
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// The canonical form of an id, or `None` for text that cannot be one. A path with such text
+/// names nothing, so callers answer not found.
+#[must_use]
+pub fn parse_id(text: &str) -> Option<String> {
+    uuid::Uuid::try_parse(text).ok().map(|id| id.to_string())
+}

@@ -1,0 +1,122 @@
+//! Idempotency keys: who sent which request first, and what was answered.
+
+use vivesphere_db::{Database, Error, Row, params};
+
+use crate::Instant;
+
+/// A key that is still without an answer after this long belongs to a request that died; the
+/// next one with the key takes it over.
+const ABANDONED_MILLISECONDS: i64 = 60_000;
+
+/// How long an answer is kept: a day.
+pub const KEPT_MILLISECONDS: i64 = 86_400_000;
+
+/// What taking a key found.
+#[derive(Debug)]
+pub enum Taken {
+    /// Nobody had it.
+    New,
+    /// The same request was answered before.
+    Answered {
+        /// The answer's status.
+        status: u16,
+        /// The answer's body.
+        body: String,
+    },
+    /// The same request is being answered right now.
+    BeingAnswered,
+    /// It was used with another request.
+    OtherRequest,
+}
+
+/// Takes the key for a request, or says what became of it.
+///
+/// # Errors
+/// Any storage error.
+pub async fn take(
+    db: &Database,
+    principal_id: &str,
+    key: &str,
+    request_hash: &str,
+    now: Instant,
+) -> Result<Taken, Error> {
+    let now = now.unix_milliseconds();
+    let taken: Option<Row> = db
+        .query_optional(
+            "INSERT INTO idempotency_keys
+                (principal_id, idempotency_key, request_hash, created_at)
+             VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (principal_id, idempotency_key) DO UPDATE SET
+                request_hash = excluded.request_hash, created_at = excluded.created_at,
+                status = NULL, body = NULL
+             WHERE created_at < ?4 - ?5
+                OR (status IS NULL AND request_hash = excluded.request_hash
+                    AND created_at < ?4 - ?6)
+             RETURNING 1",
+            params![
+                principal_id,
+                key,
+                request_hash,
+                now,
+                KEPT_MILLISECONDS,
+                ABANDONED_MILLISECONDS
+            ],
+        )
+        .await?;
+    if taken.is_some() {
+        return Ok(Taken::New);
+    }
+    let row: Option<Row> = db
+        .query_optional(
+            "SELECT request_hash, status, body FROM idempotency_keys
+             WHERE principal_id = ? AND idempotency_key = ?",
+            params![principal_id, key],
+        )
+        .await?;
+    let Some(row) = row else {
+        // Let go between the two statements: the client's next try takes it.
+        return Ok(Taken::BeingAnswered);
+    };
+    if row.get::<&str>(0)? != request_hash {
+        return Ok(Taken::OtherRequest);
+    }
+    Ok(match row.get_optional::<u16>(1)? {
+        Some(status) => Taken::Answered {
+            status,
+            body: row.text_optional(2)?.unwrap_or_default(),
+        },
+        None => Taken::BeingAnswered,
+    })
+}
+
+/// Keeps the answer.
+///
+/// # Errors
+/// Any storage error.
+pub async fn answer(
+    db: &Database,
+    principal_id: &str,
+    key: &str,
+    status: u16,
+    body: &str,
+) -> Result<(), Error> {
+    db.execute(
+        "UPDATE idempotency_keys SET status = ?, body = ?
+         WHERE principal_id = ? AND idempotency_key = ?",
+        params![status, body, principal_id, key],
+    )
+    .await
+}
+
+/// Lets the key go: the request changed nothing.
+///
+/// # Errors
+/// Any storage error.
+pub async fn release(db: &Database, principal_id: &str, key: &str) -> Result<(), Error> {
+    db.execute(
+        "DELETE FROM idempotency_keys
+         WHERE principal_id = ? AND idempotency_key = ? AND status IS NULL",
+        params![principal_id, key],
+    )
+    .await
+}

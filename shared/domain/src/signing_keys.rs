@@ -1,0 +1,59 @@
+//! The public halves of the keys that sign access tokens. Only `auth` has a private half.
+
+use vivesphere_crypto::PublicKey;
+use vivesphere_db::{Database, Error, Row, Transaction, params};
+
+use crate::Instant;
+
+/// How long a key verifies after another has become current: longer than any access token
+/// lives (the setting `access_token_seconds` is at most a day).
+const OVERLAP_MILLISECONDS: i64 = 86_400_000;
+
+/// The keys that verify now: the current one, and those whose tokens may still be out.
+///
+/// # Errors
+/// Any storage error.
+pub async fn current(db: &Database, now: Instant) -> Result<Vec<PublicKey>, Error> {
+    let rows: Vec<Row> = db
+        .query(
+            "SELECT kid, public_key FROM signing_keys
+             WHERE retired_at IS NULL OR retired_at > ? ORDER BY created_at DESC",
+            params![now.unix_milliseconds() - OVERLAP_MILLISECONDS],
+        )
+        .await?;
+    let mut keys = Vec::with_capacity(rows.len());
+    for row in rows {
+        // A row that is not a key verifies nothing; it must not stop the others.
+        if let Ok(key) = PublicKey::from_base64url(row.get::<&str>(1)?)
+            && key.kid() == row.get::<&str>(0)?
+        {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
+
+/// Makes `key` the current one and retires the others.
+///
+/// # Errors
+/// Any storage error.
+pub async fn make_current(
+    transaction: &Transaction,
+    key: &PublicKey,
+    now: Instant,
+) -> Result<(), Error> {
+    let now = now.unix_milliseconds();
+    transaction
+        .execute(
+            "INSERT INTO signing_keys (kid, public_key, created_at) VALUES (?, ?, ?)
+             ON CONFLICT (kid) DO UPDATE SET retired_at = NULL",
+            params![key.kid(), key.to_base64url(), now],
+        )
+        .await?;
+    transaction
+        .execute(
+            "UPDATE signing_keys SET retired_at = ? WHERE kid <> ? AND retired_at IS NULL",
+            params![now, key.kid()],
+        )
+        .await
+}

@@ -1,0 +1,92 @@
+//! Who is asking: the service key, or an access token made by `auth`.
+
+use std::cell::RefCell;
+
+use vivesphere_config as config;
+use vivesphere_crypto::{PublicKey, Verdict, VerdictCache};
+use vivesphere_db::Database;
+use vivesphere_domain::{Instant, Principal, sessions, signing_keys};
+
+use crate::Problem;
+
+thread_local! {
+    // True for everyone: public keys, and whether a token's signature is good, by its hash.
+    // Whether its session still lives is asked of the database each time.
+    static KEYS: RefCell<Vec<PublicKey>> = const { RefCell::new(Vec::new()) };
+    static VERDICTS: RefCell<VerdictCache> = RefCell::new(VerdictCache::new());
+}
+
+/// What the signature alone says. The rest needs the database.
+pub(crate) enum Credentials {
+    None,
+    Service,
+    Token(vivesphere_crypto::Claims),
+    Refused(Problem),
+}
+
+impl Credentials {
+    /// Whose rate-limit tokens are spent.
+    pub(crate) fn client(&self, address: &str) -> String {
+        match self {
+            Self::Token(claims) => format!("user:{}", claims.sub),
+            _ => format!("address:{address}"),
+        }
+    }
+}
+
+/// Reads the credentials of a request.
+pub(crate) async fn credentials(
+    db: &Database,
+    bearer: Option<&str>,
+    now: Instant,
+) -> Result<Credentials, Problem> {
+    let Some(token) = bearer else {
+        return Ok(Credentials::None);
+    };
+    // Only a component that is called by others is granted the key.
+    if let Ok(key) = config::key("service_key").await
+        && vivesphere_crypto::is_service_key(token, key)
+    {
+        return Ok(Credentials::Service);
+    }
+    Ok(match verify(db, token, now).await? {
+        Verdict::Valid(claims) => Credentials::Token(claims),
+        verdict => Credentials::Refused(Problem::unauthorized(
+            "invalid_token",
+            format!("The token is not valid: {}.", verdict.reason()),
+        )),
+    })
+}
+
+/// What a token's signature and times say. A key that is not known yet is looked up once.
+pub(crate) async fn verify(
+    db: &Database,
+    token: &str,
+    now: Instant,
+) -> Result<Verdict, vivesphere_db::Error> {
+    let seconds = now.unix_milliseconds().div_euclid(1000);
+    let verdict = verdict_of(token, seconds);
+    if !matches!(verdict, Verdict::UnknownKey) {
+        return Ok(verdict);
+    }
+    let keys = signing_keys::current(db, now).await?;
+    KEYS.with_borrow_mut(|known| *known = keys);
+    Ok(verdict_of(token, seconds))
+}
+
+fn verdict_of(token: &str, now: i64) -> Verdict {
+    KEYS.with_borrow(|keys| VERDICTS.with_borrow_mut(|cache| cache.verify(token, keys, now)))
+}
+
+/// The principal of a token whose signature is good, if its session and its user still live.
+pub(crate) async fn principal(
+    db: &Database,
+    claims: &vivesphere_crypto::Claims,
+    now: Instant,
+) -> Result<Principal, Problem> {
+    sessions::principal(db, &claims.sid, &claims.sub, now)
+        .await?
+        .ok_or_else(|| {
+            Problem::unauthorized("token_revoked", "The token is no longer valid: revoked.")
+        })
+}

@@ -1,0 +1,83 @@
+//! `Idempotency-Key` on creating calls: the same key and body give the first answer again.
+
+use http::{HeaderMap, StatusCode};
+use vivesphere_crypto::sha256_hex;
+use vivesphere_db::Database;
+use vivesphere_domain::{Instant, idempotency_keys as keys};
+
+use crate::{FieldError, Problem, Reply};
+
+/// A key that this request holds until its answer is kept or the key is let go.
+pub(crate) struct Held {
+    principal_id: String,
+    key: String,
+}
+
+/// What the key says.
+pub(crate) enum Begun {
+    /// No key was sent.
+    Without,
+    /// The first request with this key: it is to be answered, then kept.
+    First(Held),
+    /// Answered before.
+    Again(Reply),
+}
+
+/// Looks at the key of a request and takes it when it is new.
+pub(crate) async fn begin(
+    db: &Database,
+    headers: &HeaderMap,
+    principal_id: &str,
+    request: &[&[u8]],
+    now: Instant,
+) -> Result<Begun, Problem> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(Begun::Without);
+    };
+    let key = value.to_str().unwrap_or_default();
+    if key.is_empty() || key.len() > 255 {
+        return Err(Problem::malformed("Idempotency-Key must have 1 to 255 visible characters."));
+    }
+    let hash = sha256_hex(&request.join(&0_u8));
+    match keys::take(db, principal_id, key, &hash, now).await? {
+        keys::Taken::New => Ok(Begun::First(Held {
+            principal_id: principal_id.to_owned(),
+            key: key.to_owned(),
+        })),
+        keys::Taken::Answered { status, body } => {
+            let status = StatusCode::from_u16(status).map_err(Problem::internal)?;
+            Ok(Begun::Again(Reply::new(status, "application/json", body)))
+        }
+        keys::Taken::BeingAnswered => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "idempotency_key_in_use",
+            "The first request with this key is still being answered.",
+        )
+        .retry_after(1)),
+        keys::Taken::OtherRequest => {
+            let mut problem = Problem::invalid(vec![FieldError {
+                pointer: String::new(),
+                detail: "this key was used with another request".to_owned(),
+            }]);
+            problem.code = "idempotency_key_reused";
+            Err(problem)
+        }
+    }
+}
+
+impl Held {
+    /// Keeps the answer of a request that changed something, lets the key go otherwise.
+    pub(crate) async fn finish(
+        self,
+        db: &Database,
+        result: &Result<Reply, Problem>,
+    ) -> Result<(), vivesphere_db::Error> {
+        match result {
+            Ok(reply) => {
+                let body = String::from_utf8_lossy(&reply.body);
+                keys::answer(db, &self.principal_id, &self.key, reply.status.as_u16(), &body).await
+            }
+            Err(_) => keys::release(db, &self.principal_id, &self.key).await,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use http::StatusCode;
+use serde::Serialize;
+use vivesphere_config::Misconfigured;
+use vivesphere_domain::Error;
+pub use vivesphere_domain::FieldError;
+
+/// An error as the client sees it. It never holds SQL, a path, a stack or a secret: what went
+/// wrong inside goes to the log through [`Problem::internal`].
+#[derive(Debug)]
+pub struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) detail: String,
+    pub(crate) errors: Vec<FieldError>,
+    /// Seconds, for `Retry-After`.
+    pub(crate) retry_after: Option<u64>,
+    /// `WWW-Authenticate`, RFC 6750.
+    pub(crate) challenge: Option<String>,
+    /// `Allow`, for 405.
+    pub(crate) allow: Option<String>,
+    /// For the log only.
+    pub(crate) cause: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+impl Problem {
+    /// A problem with a stable snake_case `code` and a sentence for people.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            challenge: None,
+            allow: None,
+            cause: None,
+        }
+    }
+
+    /// 400: the request cannot be read.
+    #[must_use]
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+    }
+
+    /// 401 with the challenge of RFC 6750, section 3.
+    #[must_use]
+    pub fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::UNAUTHORIZED, code, detail);
+        problem.challenge = Some(if code == "missing_credentials" {
+            "Bearer realm=\"vivesphere\"".to_owned()
+        } else {
+            "Bearer realm=\"vivesphere\", error=\"invalid_token\"".to_owned()
+        });
+        problem
+    }
+
+    /// 403: known, but not allowed.
+    #[must_use]
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// 404: absent, or not yours.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is nothing here, or it is not yours.",
+        )
+    }
+
+    /// 422: readable, but not valid.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid",
+            "The request can be read but is not valid.",
+        );
+        problem.errors = errors;
+        problem
+    }
+
+    /// 503 with `Retry-After`: something this depends on is not there now.
+    #[must_use]
+    pub fn unavailable(code: &'static str, detail: impl Into<String>, retry_after: u64) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+        problem.retry_after = Some(retry_after);
+        problem
+    }
+
+    /// 500; the cause is logged, not shown.
+    #[must_use]
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        let mut problem = Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "Something went wrong here. The request id finds it in the log.",
+        );
+        problem.cause = Some(cause.to_string());
+        problem
+    }
+
+    /// Adds what the log should show and the client should not.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl std::fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// Adds `Retry-After`, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
+        let body = Body {
+            r#type: format!("urn:vivesphere:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            request_id,
+            errors: &self.errors,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+/// The one place where the domain's errors become HTTP.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::not_found(),
+            Error::Forbidden(detail) => Self::forbidden(detail),
+            Error::Invalid(errors) => Self::invalid(errors),
+            Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
+            Error::StaleVersion { current } => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "stale_version",
+                format!("It has changed since: the version is {current} now."),
+            ),
+            Error::TooMany { code, detail, retry_after_seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
+                    .retry_after(retry_after_seconds)
+            }
+            Error::Storage(cause) => storage(cause),
+            Error::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<vivesphere_db::Error> for Problem {
+    fn from(error: vivesphere_db::Error) -> Self {
+        storage(error)
+    }
+}
+
+fn storage(cause: vivesphere_db::Error) -> Problem {
+    match cause {
+        vivesphere_db::Error::Column { .. } => Problem::internal(cause),
+        _ => Problem::unavailable(
+            "storage_unavailable",
+            "The database does not answer right now.",
+            1,
+        )
+        .caused_by(cause),
+    }
+}
+
+impl From<Misconfigured> for Problem {
+    fn from(error: Misconfigured) -> Self {
+        Self::unavailable(
+            "misconfigured",
+            format!("This deployment's setting `{}` is missing or malformed.", error.setting),
+            60,
+        )
+        .caused_by(error)
+    }
+}

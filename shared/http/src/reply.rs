@@ -1,0 +1,71 @@
+//! A successful answer.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::Problem;
+
+/// An answer with a complete body.
+#[derive(Debug)]
+pub struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// An answer of any kind.
+    #[must_use]
+    pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self {
+            status,
+            headers,
+            body: body.into(),
+        }
+    }
+
+    /// A JSON answer.
+    ///
+    /// # Errors
+    /// 500 when the value cannot be written as JSON.
+    pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(value).map_err(Problem::internal)?;
+        Ok(Self::new(status, "application/json", body))
+    }
+
+    /// 200 with JSON.
+    ///
+    /// # Errors
+    /// As [`Reply::json`].
+    pub fn ok(value: &impl Serialize) -> Result<Self, Problem> {
+        Self::json(StatusCode::OK, value)
+    }
+
+    /// 201 with JSON.
+    ///
+    /// # Errors
+    /// As [`Reply::json`].
+    pub fn created(value: &impl Serialize) -> Result<Self, Problem> {
+        Self::json(StatusCode::CREATED, value)
+    }
+
+    /// 204.
+    #[must_use]
+    pub fn no_content() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+}
