@@ -171,6 +171,7 @@ impl Manifest {
         let mut reader = component::Reader::new(&self.folder, &self.variables, profile);
         if let Some(components) = root.section("component") {
             for entry in components.entries() {
+                component::check_id(entry.key, &entry);
                 reader.read(entry.key, &entry);
             }
         }

@@ -74,12 +74,6 @@ impl<'a> Reader<'a> {
 
     /// Reads the component behind an entry, refusing what is wrong with it.
     pub(super) fn read(&mut self, id: &str, entry: &Entry<'_>) {
-        if !is_identifier(id, '-', true) {
-            entry.refuse(format!(
-                "`{id}` is no component's id: kebab-case is expected, \
-                 each word beginning with a letter"
-            ));
-        }
         if self.ids.iter().any(|known| known == id) {
             entry.refuse(format!("there are two components `{id}`"));
         }
@@ -244,6 +238,16 @@ impl<'a> Reader<'a> {
                 |workdir| self.folder.join(workdir.value),
             ),
         })
+    }
+}
+
+/// Refuses an id that is not kebab-case; it becomes a host name, `<id>.spin.internal`.
+pub(super) fn check_id(id: &str, entry: &Entry<'_>) {
+    if !is_identifier(id, '-', true) {
+        entry.refuse(format!(
+            "`{id}` is no component's id: kebab-case is expected, \
+             each word beginning with a letter"
+        ));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use croner::parser::{CronParser, Seconds, Year};
 
 use super::UNSUPPORTED;
-use super::component::Reader;
+use super::component::{Reader, check_id};
 use super::document::{Entry, Section, near_miss};
 use crate::application::{CronTrigger, HttpRoute, HttpTrigger};
 
@@ -97,6 +97,9 @@ fn component(
     }
     let entry = trigger.required("component")?;
     if entry.is_table() {
+        if let Some(id) = &given {
+            check_id(&id.value, &entry);
+        }
         // Spin names a component written inside its trigger after that trigger.
         let id = given.map_or_else(|| default_id.to_owned(), |id| id.value) + "-component";
         components.read(&id, &entry);
