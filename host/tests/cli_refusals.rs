@@ -176,6 +176,10 @@ fn an_address_that_is_taken_or_none() {
 fn components_that_are_not_built_and_a_build_that_fails() {
     let place = Place::new(MANIFEST);
     place.fails(UP, &["one: ", "does not exist", "up --build"]);
+    assert!(
+        !place.path().join(".env").exists(),
+        "nothing is written before everything is there"
+    );
     let failing = Place::new(&format!(
         "{MANIFEST}build.command = \"echo said-by-the-tool >&2; exit 4\"\n"
     ));

@@ -260,6 +260,14 @@ fn a_manifest_that_is_not_there_says_how_to_name_one() {
     assert!(format!("{error:#}").contains("--from FILE"), "{error:#}");
 }
 
+#[test]
+fn the_manifest_of_this_project_is_accepted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let manifest = Manifest::read(&root, None).unwrap();
+    assert_eq!(manifest.name, "vivesphere");
+    assert!(manifest.components.contains_key("auth") && !manifest.cron_triggers.is_empty());
+}
+
 proptest! {
     #[test]
     fn reading_never_panics(lines in proptest::collection::vec(

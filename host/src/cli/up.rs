@@ -21,6 +21,7 @@ pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
     if arguments.build {
         build::run(&prepared.manifest, &progress)?;
     }
+    prepared.manifest.check_built()?;
     let listener = bind(address)?;
     let address = listener
         .local_addr()

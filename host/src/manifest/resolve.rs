@@ -20,22 +20,16 @@ impl Manifest {
         values: &BTreeMap<String, String>,
         environment: &BTreeMap<String, String>,
     ) -> anyhow::Result<Application> {
+        self.check_built()?;
         let mut components = BTreeMap::new();
-        let mut missing = Vec::new();
         for (id, component) in &self.components {
             if !self.is_triggered(id) {
                 continue;
-            }
-            if !component.source.is_file() {
-                missing.push((id.as_str(), &component.source));
             }
             let component = self
                 .component(id, component, values, environment)
                 .with_context(|| format!("component `{id}`"))?;
             components.insert(id.clone(), component);
-        }
-        if !missing.is_empty() {
-            bail!(missing_message(&missing));
         }
         Ok(Application {
             name: self.name.clone(),
@@ -44,6 +38,25 @@ impl Manifest {
             http_triggers: self.http_triggers.clone(),
             cron_triggers: self.cron_triggers.clone(),
         })
+    }
+
+    /// Checks that the `.wasm` of every component that a trigger names is there.
+    ///
+    /// # Errors
+    /// Names each component whose file is missing, and how to build it.
+    pub fn check_built(&self) -> anyhow::Result<()> {
+        let triggered = self
+            .components
+            .iter()
+            .filter(|(id, _)| self.is_triggered(id));
+        let missing: Vec<(&str, &PathBuf)> = triggered
+            .filter(|(_, component)| !component.source.is_file())
+            .map(|(id, component)| (id.as_str(), &component.source))
+            .collect();
+        if !missing.is_empty() {
+            bail!(missing_message(&missing));
+        }
+        Ok(())
     }
 
     /// Whether a trigger names the component.
