@@ -56,7 +56,7 @@ CREATE INDEX login_failures_by_subject ON login_failures (subject, failed_at);
 -- Public halves only. A key that is no longer current verifies until its last token has expired.
 CREATE TABLE signing_keys (
     kid TEXT PRIMARY KEY,
-    -- base64url, RFC 8037 "x"
+    -- JSON Web Key (RFC 8037)
     public_key TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     retired_at INTEGER

@@ -54,7 +54,7 @@ pub async fn record(
                 (occurred_at, actor_kind, actor_id, action, subject_id, detail, request_id)
              VALUES (?, ?, ?, ?, ?, ?, ?)",
             params![
-                Instant::now().unix_milliseconds(),
+                Instant::now().unix_millis(),
                 actor.kind,
                 actor.id.as_str(),
                 action,

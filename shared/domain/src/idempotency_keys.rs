@@ -40,7 +40,7 @@ pub async fn take(
     request_hash: &str,
     now: Instant,
 ) -> Result<Taken, Error> {
-    let now = now.unix_milliseconds();
+    let now = now.unix_millis();
     let taken: Option<Row> = db
         .query_optional(
             "INSERT INTO idempotency_keys

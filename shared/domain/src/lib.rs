@@ -1,5 +1,15 @@
 //! The rules of each noun, then the SQL of that noun, one file a noun. It knows no HTTP.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test fails by panicking"
+    )
+)]
+
 pub mod audit;
 pub mod backoff;
 mod error;
@@ -11,7 +21,6 @@ mod principal;
 pub mod sessions;
 pub mod signing_keys;
 pub mod time_zone;
-pub mod weighted_length;
 
 pub use audit::Actor;
 pub use error::{Error, FieldError};

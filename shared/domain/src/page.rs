@@ -52,7 +52,11 @@ impl Page {
         let limit = self.limit as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next_cursor = if more { rows.last().map(|row| id(row).to_owned()) } else { None };
+        let next_cursor = if more {
+            rows.last().map(|row| id(row).to_owned())
+        } else {
+            None
+        };
         Listed {
             items: rows,
             next_cursor,

@@ -2,7 +2,7 @@
 
 use vivesphere_db::{Database, Error, Row, params};
 
-use crate::permissions::PermissionSet;
+use crate::permissions::{BuiltInRole, PermissionSet};
 use crate::{Instant, Principal, PrincipalKind};
 
 /// The principal of a session, with the roles it has now. `None` when the session has ended or
@@ -23,7 +23,7 @@ pub async fn principal(
              FROM sessions s JOIN users u ON u.user_id = s.user_id
              WHERE s.session_id = ? AND s.user_id = ? AND s.revoked_at IS NULL
                 AND s.expires_at > ? AND u.disabled_at IS NULL",
-            params![session_id, user_id, now.unix_milliseconds()],
+            params![session_id, user_id, now.unix_millis()],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -37,8 +37,19 @@ pub async fn principal(
         kind: PrincipalKind::User,
         id: user_id.to_owned(),
         username: row.text(0)?,
-        permissions: PermissionSet::of_roles(roles.iter().map(String::as_str)),
+        permissions: permissions_of(&roles),
         roles,
         session_id: session_id.to_owned(),
     }))
+}
+
+/// What the roles allow together. A name that is no role (any more) allows nothing.
+#[must_use]
+pub fn permissions_of(roles: &[String]) -> PermissionSet {
+    roles
+        .iter()
+        .filter_map(|role| BuiltInRole::parse(role).ok())
+        .fold(PermissionSet::default(), |set, role| {
+            set.union(role.permissions())
+        })
 }

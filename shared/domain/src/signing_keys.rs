@@ -1,6 +1,7 @@
 //! The public halves of the keys that sign access tokens. Only `auth` has a private half.
 
 use vivesphere_crypto::PublicKey;
+use vivesphere_crypto::public_key::Jwk;
 use vivesphere_db::{Database, Error, Row, Transaction, params};
 
 use crate::Instant;
@@ -16,16 +17,16 @@ const OVERLAP_MILLISECONDS: i64 = 86_400_000;
 pub async fn current(db: &Database, now: Instant) -> Result<Vec<PublicKey>, Error> {
     let rows: Vec<Row> = db
         .query(
-            "SELECT kid, public_key FROM signing_keys
+            "SELECT public_key FROM signing_keys
              WHERE retired_at IS NULL OR retired_at > ? ORDER BY created_at DESC",
-            params![now.unix_milliseconds() - OVERLAP_MILLISECONDS],
+            params![now.unix_millis() - OVERLAP_MILLISECONDS],
         )
         .await?;
     let mut keys = Vec::with_capacity(rows.len());
     for row in rows {
         // A row that is not a key verifies nothing; it must not stop the others.
-        if let Ok(key) = PublicKey::from_base64url(row.get::<&str>(1)?)
-            && key.kid() == row.get::<&str>(0)?
+        if let Ok(jwk) = serde_json::from_str::<Jwk>(row.get::<&str>(0)?)
+            && let Ok(key) = PublicKey::try_from(&jwk)
         {
             keys.push(key);
         }
@@ -41,13 +42,15 @@ pub async fn make_current(
     transaction: &Transaction,
     key: &PublicKey,
     now: Instant,
-) -> Result<(), Error> {
-    let now = now.unix_milliseconds();
+) -> Result<(), crate::Error> {
+    let now = now.unix_millis();
+    let jwk = serde_json::to_string(&key.jwk())
+        .map_err(|error| crate::Error::Internal(error.to_string()))?;
     transaction
         .execute(
             "INSERT INTO signing_keys (kid, public_key, created_at) VALUES (?, ?, ?)
              ON CONFLICT (kid) DO UPDATE SET retired_at = NULL",
-            params![key.kid(), key.to_base64url(), now],
+            params![key.kid(), jwk, now],
         )
         .await?;
     transaction
@@ -55,5 +58,6 @@ pub async fn make_current(
             "UPDATE signing_keys SET retired_at = ? WHERE kid <> ? AND retired_at IS NULL",
             params![now, key.kid()],
         )
-        .await
+        .await?;
+    Ok(())
 }

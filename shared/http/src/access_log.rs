@@ -20,7 +20,10 @@ pub(crate) struct Line<'a> {
 }
 
 impl Line<'_> {
-    #[allow(clippy::print_stdout, reason = "standard output is where a component logs")]
+    #[allow(
+        clippy::print_stdout,
+        reason = "standard output is where a component logs"
+    )]
     pub(crate) fn write(&self) {
         if let Ok(line) = serde_json::to_string(self) {
             println!("{line}");

@@ -3,17 +3,17 @@
 use std::cell::RefCell;
 
 use vivesphere_config as config;
-use vivesphere_crypto::{PublicKey, Verdict, VerdictCache};
+use vivesphere_crypto::{Verdict, VerdictCache, Verifier};
 use vivesphere_db::Database;
 use vivesphere_domain::{Instant, Principal, sessions, signing_keys};
 
 use crate::Problem;
 
+// True for everyone: the public keys, and whether a token's signature is good, by the token's
+// hash. Whether its session still lives is asked of the database each time.
+static VERDICTS: VerdictCache = VerdictCache::new();
 thread_local! {
-    // True for everyone: public keys, and whether a token's signature is good, by its hash.
-    // Whether its session still lives is asked of the database each time.
-    static KEYS: RefCell<Vec<PublicKey>> = const { RefCell::new(Vec::new()) };
-    static VERDICTS: RefCell<VerdictCache> = RefCell::new(VerdictCache::new());
+    static VERIFIER: RefCell<Verifier> = const { RefCell::new(Verifier::new(Vec::new())) };
 }
 
 /// What the signature alone says. The rest needs the database.
@@ -28,7 +28,7 @@ impl Credentials {
     /// Whose rate-limit tokens are spent.
     pub(crate) fn client(&self, address: &str) -> String {
         match self {
-            Self::Token(claims) => format!("user:{}", claims.sub),
+            Self::Token(claims) => format!("user:{}", claims.subject),
             _ => format!("address:{address}"),
         }
     }
@@ -53,29 +53,32 @@ pub(crate) async fn credentials(
         Verdict::Valid(claims) => Credentials::Token(claims),
         verdict => Credentials::Refused(Problem::unauthorized(
             "invalid_token",
-            format!("The token is not valid: {}.", verdict.reason()),
+            format!(
+                "The token is not valid: {}.",
+                verdict.reason().unwrap_or("malformed")
+            ),
         )),
     })
 }
 
 /// What a token's signature and times say. A key that is not known yet is looked up once.
-pub(crate) async fn verify(
+pub async fn verify(
     db: &Database,
     token: &str,
     now: Instant,
 ) -> Result<Verdict, vivesphere_db::Error> {
-    let seconds = now.unix_milliseconds().div_euclid(1000);
+    let seconds = now.unix_millis().div_euclid(1000);
     let verdict = verdict_of(token, seconds);
     if !matches!(verdict, Verdict::UnknownKey) {
         return Ok(verdict);
     }
     let keys = signing_keys::current(db, now).await?;
-    KEYS.with_borrow_mut(|known| *known = keys);
+    VERIFIER.set(Verifier::new(keys));
     Ok(verdict_of(token, seconds))
 }
 
 fn verdict_of(token: &str, now: i64) -> Verdict {
-    KEYS.with_borrow(|keys| VERDICTS.with_borrow_mut(|cache| cache.verify(token, keys, now)))
+    VERIFIER.with_borrow(|verifier| VERDICTS.verify(verifier, token, now))
 }
 
 /// The principal of a token whose signature is good, if its session and its user still live.
@@ -84,7 +87,7 @@ pub(crate) async fn principal(
     claims: &vivesphere_crypto::Claims,
     now: Instant,
 ) -> Result<Principal, Problem> {
-    sessions::principal(db, &claims.sid, &claims.sub, now)
+    sessions::principal(db, &claims.session_id, &claims.subject, now)
         .await?
         .ok_or_else(|| {
             Problem::unauthorized("token_revoked", "The token is no longer valid: revoked.")

@@ -160,7 +160,8 @@ pub(crate) fn client_address(headers: &HeaderMap) -> &str {
     match text.rsplit_once(':') {
         // "127.0.0.1:1234" and "[::1]:1234"; a bare IPv6 address keeps its colons.
         Some((address, port))
-            if port.parse::<u16>().is_ok() && (!address.contains(':') || address.ends_with(']')) =>
+            if port.parse::<u16>().is_ok()
+                && (!address.contains(':') || address.ends_with(']')) =>
         {
             address
         }
@@ -241,7 +242,11 @@ mod tests {
         let problem = refused(r#"{"parts":[{"text":"a"},{"text":5}]}"#);
         assert_eq!(problem.status, 422);
         assert_eq!(problem.errors[0].pointer, "/parts/1/text");
-        assert!(refused(r#"{"parts":[],"more":1}"#).errors[0].detail.contains("more"));
+        assert!(
+            refused(r#"{"parts":[],"more":1}"#).errors[0]
+                .detail
+                .contains("more")
+        );
         assert_eq!(refused("[]").status, 422);
     }
 

@@ -36,9 +36,11 @@ pub(crate) async fn begin(
     };
     let key = value.to_str().unwrap_or_default();
     if key.is_empty() || key.len() > 255 {
-        return Err(Problem::malformed("Idempotency-Key must have 1 to 255 visible characters."));
+        return Err(Problem::malformed(
+            "Idempotency-Key must have 1 to 255 visible characters.",
+        ));
     }
-    let hash = sha256_hex(&request.join(&0_u8));
+    let hash = sha256_hex(&request.join(&b"\n"[..]));
     match keys::take(db, principal_id, key, &hash, now).await? {
         keys::Taken::New => Ok(Begun::First(Held {
             principal_id: principal_id.to_owned(),
@@ -75,7 +77,14 @@ impl Held {
         match result {
             Ok(reply) => {
                 let body = String::from_utf8_lossy(&reply.body);
-                keys::answer(db, &self.principal_id, &self.key, reply.status.as_u16(), &body).await
+                keys::answer(
+                    db,
+                    &self.principal_id,
+                    &self.key,
+                    reply.status.as_u16(),
+                    &body,
+                )
+                .await
             }
             Err(_) => keys::release(db, &self.principal_id, &self.key).await,
         }

@@ -65,7 +65,9 @@ pub async fn post<T: DeserializeOwned>(
         .header("x-request-id", request_id)
         .header(
             header::AUTHORIZATION,
-            vivesphere_crypto::service_authorization(key).expose().as_str(),
+            vivesphere_crypto::service_authorization(key)
+                .expose()
+                .as_str(),
         )
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| unreachable(error.to_string()))?;

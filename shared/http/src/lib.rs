@@ -15,6 +15,7 @@ mod reply;
 mod route;
 mod serve;
 
+pub use authenticate::verify;
 pub use context::Context;
 pub use problem::{FieldError, Problem};
 pub use reply::Reply;

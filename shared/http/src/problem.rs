@@ -165,10 +165,12 @@ impl From<Error> for Problem {
                 "stale_version",
                 format!("It has changed since: the version is {current} now."),
             ),
-            Error::TooMany { code, detail, retry_after_seconds } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
-                    .retry_after(retry_after_seconds)
-            }
+            Error::TooMany {
+                code,
+                detail,
+                retry_after_seconds,
+            } => Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail)
+                .retry_after(retry_after_seconds),
             Error::Storage(cause) => storage(cause),
             Error::Internal(cause) => Self::internal(cause),
         }
@@ -197,7 +199,10 @@ impl From<Misconfigured> for Problem {
     fn from(error: Misconfigured) -> Self {
         Self::unavailable(
             "misconfigured",
-            format!("This deployment's setting `{}` is missing or malformed.", error.setting),
+            format!(
+                "This deployment's setting `{}` is missing or malformed.",
+                error.setting
+            ),
             60,
         )
         .caused_by(error)

@@ -49,7 +49,7 @@ pub(crate) async fn spend(
     limit: i64,
     now: Instant,
 ) -> Result<Budget, vivesphere_db::Error> {
-    let now = now.unix_milliseconds();
+    let now = now.unix_millis();
     let window_start = now - now.rem_euclid(WINDOW);
     let reset = (window_start + WINDOW - now + 999) / 1000;
     let budget = |allowed, remaining| Budget {

@@ -51,7 +51,11 @@ pub async fn serve(
     };
     Line {
         timestamp: Instant::now().to_string(),
-        level: if status.is_server_error() { "error" } else { "info" },
+        level: if status.is_server_error() {
+            "error"
+        } else {
+            "info"
+        },
         message: "request",
         request_id: &trace.request_id,
         method: method.as_str(),
@@ -59,7 +63,10 @@ pub async fn serve(
         status: status.as_u16(),
         duration_ms: started.elapsed().as_secs_f64() * 1000.0,
         principal: trace.principal.as_deref(),
-        cause: result.as_ref().err().and_then(|problem| problem.cause.as_deref()),
+        cause: result
+            .as_ref()
+            .err()
+            .and_then(|problem| problem.cause.as_deref()),
     }
     .write();
     finish(result, &trace)
@@ -189,7 +196,10 @@ fn matches(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut given = path.split('/');
     for wanted in pattern.split('/') {
         let segment = given.next()?;
-        match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        match wanted
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
             Some(name) if !segment.is_empty() => {
                 parameters.push((name.to_owned(), segment.to_owned()));
             }
@@ -286,7 +296,9 @@ fn request_id(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .filter(|id| {
             (8..=64).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         })
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
 }
@@ -295,7 +307,10 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
     ("referrer-policy", "no-referrer"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
     ("cache-control", "no-store"),
 ];
 
@@ -313,7 +328,10 @@ fn finish(result: Result<Reply, Problem>, trace: &Trace) -> Response<Full<Bytes>
                     headers.insert(name, value);
                 }
             };
-            set(header::RETRY_AFTER, problem.retry_after.map(|seconds| seconds.to_string()));
+            set(
+                header::RETRY_AFTER,
+                problem.retry_after.map(|seconds| seconds.to_string()),
+            );
             set(header::WWW_AUTHENTICATE, problem.challenge.clone());
             set(header::ALLOW, problem.allow.clone());
             let body = Bytes::from(problem.body(&trace.request_id));
@@ -351,7 +369,10 @@ mod tests {
     #[test]
     fn a_pattern_matches_whole_segments_only() {
         assert_eq!(matches("/a/b", "/a/b"), Some(vec![]));
-        assert_eq!(matches("/a/{id}", "/a/x"), Some(vec![("id".into(), "x".into())]));
+        assert_eq!(
+            matches("/a/{id}", "/a/x"),
+            Some(vec![("id".into(), "x".into())])
+        );
         for (pattern, path) in [
             ("/a/{id}", "/a/"),
             ("/a/{id}", "/a"),
