@@ -1,0 +1,73 @@
+//! The wasmtime engine, and components ready to be instantiated.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy};
+
+use crate::application::Options;
+use crate::instance::{Guest, GuestData, TICK_MILLISECONDS};
+use crate::interfaces::bindings;
+
+/// An engine as the options ask for.
+pub(crate) fn new(options: &Options) -> anyhow::Result<Engine> {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    config.epoch_interruption(true);
+    if options.pooling {
+        config.allocation_strategy(InstanceAllocationStrategy::pooling());
+    }
+    if let Some(folder) = &options.cache_dir {
+        let mut cache = CacheConfig::new();
+        cache.with_directory(folder);
+        config.cache(Some(Cache::new(cache)?));
+    }
+    Ok(Engine::new(&config)?)
+}
+
+/// Moves the engine's clock on until the engine is gone.
+pub(crate) fn tick(engine: &Engine) {
+    let engine = engine.weak();
+    std::thread::spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(Duration::from_millis(TICK_MILLISECONDS));
+        }
+    });
+}
+
+/// All interfaces: WASI 0.2 and 0.3, HTTP of both, Spin's.
+pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    link(&mut linker)
+        .map_err(anyhow::Error::from)
+        .context("cannot link the host's interfaces")?;
+    Ok(linker)
+}
+
+fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    bindings::Interfaces::add_to_linker::<_, GuestData>(linker, |guest| guest)
+}
+
+/// Compiles a component, or takes it from the cache, and checks that the host has all it needs.
+pub(crate) fn prepare(
+    engine: &Engine,
+    linker: &Linker<Guest>,
+    id: &str,
+    source: &Path,
+) -> anyhow::Result<InstancePre<Guest>> {
+    let component = Component::from_file(engine, source)
+        .map_err(anyhow::Error::from)
+        .with_context(|| format!("component `{id}`: cannot use {}", source.display()))?;
+    linker
+        .instantiate_pre(&component)
+        .map_err(anyhow::Error::from)
+        .with_context(|| format!("component `{id}` needs what this host does not offer"))
+}
