@@ -158,16 +158,28 @@ impl Prepared {
     ///
     /// # Errors
     /// When a value, a component's `.wasm` or a file is missing, or a setting is malformed.
-    pub fn application(&self, base_url: Option<&str>) -> anyhow::Result<Application> {
+    pub fn application(&self, base_url: &str) -> anyhow::Result<Application> {
         let mut values = self.providers.resolve(&self.manifest.variables)?;
-        if let Some(base_url) = base_url
-            && values.contains_key(JOBS_BASE_URL)
-            && self.providers.get(JOBS_BASE_URL).is_none()
-        {
+        if values.contains_key(JOBS_BASE_URL) && self.providers.get(JOBS_BASE_URL).is_none() {
             values.insert(JOBS_BASE_URL.to_owned(), base_url.to_owned());
         }
         secrets::check_settings(&values)?;
         self.manifest.application(&values, &self.environment)
+    }
+
+    /// The application reduced to one component, which need not have the others built.
+    ///
+    /// # Errors
+    /// As [`Prepared::application`].
+    pub fn application_of(&self, component: &str) -> anyhow::Result<Application> {
+        let values = self.providers.resolve(&self.manifest.variables)?;
+        secrets::check_settings(&values)?;
+        let mut manifest = self.manifest.clone();
+        manifest.http_triggers.clear();
+        manifest
+            .cron_triggers
+            .retain(|trigger| trigger.component == component);
+        manifest.application(&values, &self.environment)
     }
 
     /// The administrator's name, for the report of a first start.
@@ -177,5 +189,99 @@ impl Prepared {
             .get("bootstrap_admin_username")
             .map_or("admin", String::as_str)
             .to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    const MANIFEST: &str = "spin_manifest_version = 2\n[application]\nname = \"app\"\n\
+        [variables]\njobs_base_url = { default = \"http://127.0.0.1:3000\" }\n\
+        [[trigger.cron]]\ncron_expression = \"* * * * * *\"\ncomponent = \"tick\"\n\
+        [[trigger.http]]\nroute = \"/\"\ncomponent = \"other\"\n\
+        [component.other]\nsource = \"not-built.wasm\"\n\
+        [component.tick]\nsource = \"tick.wasm\"\n\
+        allowed_outbound_hosts = [\"{{ jobs_base_url }}\"]\n";
+
+    /// Prepares the manifest in a new folder with these arguments to `up`.
+    fn prepared(arguments: &[&str]) -> (tempfile::TempDir, Prepared) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("spin.toml"), MANIFEST).unwrap();
+        std::fs::write(folder.path().join("tick.wasm"), "").unwrap();
+        let from = folder.path().to_str().unwrap();
+        let line = [&["vivesphere", "up", "--from", from], arguments].concat();
+        let Command::Up(arguments) = Cli::parse_from(line).command else {
+            panic!("`up` was expected");
+        };
+        let prepared = prepare(&arguments.application).unwrap();
+        (folder, prepared)
+    }
+
+    #[test]
+    fn the_address_listened_on_is_where_jobs_are_unless_it_is_given() {
+        let (folder, prepared) = self::prepared(&[]);
+        std::fs::write(folder.path().join("not-built.wasm"), "").unwrap();
+        let application = prepared.application("http://127.0.0.1:4711").unwrap();
+        let hosts = &application.components["tick"].allowed_outbound_hosts;
+        assert_eq!(hosts, &["http://127.0.0.1:4711"]);
+
+        let given = ["--variable", "jobs_base_url=http://jobs.example.com"];
+        let (folder, prepared) = self::prepared(&given);
+        std::fs::write(folder.path().join("not-built.wasm"), "").unwrap();
+        let application = prepared.application("http://127.0.0.1:4711").unwrap();
+        let hosts = &application.components["tick"].allowed_outbound_hosts;
+        assert_eq!(hosts, &["http://jobs.example.com"]);
+    }
+
+    #[test]
+    fn one_job_needs_only_its_own_component_and_the_default_address() {
+        let (_folder, prepared) = self::prepared(&[]);
+        let application = prepared.application_of("tick").unwrap();
+        assert_eq!(application.components.len(), 1);
+        let hosts = &application.components["tick"].allowed_outbound_hosts;
+        assert_eq!(hosts, &["http://127.0.0.1:3000"]);
+    }
+
+    #[test]
+    fn the_state_directory_comes_from_the_flag_the_configuration_or_the_manifest() {
+        let (folder, prepared) = self::prepared(&[]);
+        assert_eq!(prepared.state_dir, folder.path().join(".spin"));
+        assert_eq!(
+            prepared.database(),
+            folder.path().join(".spin/sqlite_db.db")
+        );
+
+        let configuration = folder.path().join("runtime.toml");
+        let database = "[sqlite_database.default]\ntype = \"spin\"\npath = \"own.db\"\n";
+        std::fs::write(
+            &configuration,
+            format!("state_dir = \"configured\"\n{database}"),
+        )
+        .unwrap();
+        let file = configuration.to_str().unwrap();
+        let (_other, prepared) = self::prepared(&["--runtime-config-file", file]);
+        assert_eq!(prepared.state_dir, folder.path().join("configured"));
+        assert_eq!(prepared.database(), folder.path().join("own.db"));
+
+        let both = [
+            "--runtime-config-file",
+            file,
+            "--state-dir",
+            "/var/lib/flag",
+        ];
+        let (_other, prepared) = self::prepared(&both);
+        assert_eq!(prepared.state_dir, Path::new("/var/lib/flag"));
+    }
+
+    #[test]
+    fn the_cache_is_where_it_is_asked_for_or_off() {
+        let (_folder, prepared) = self::prepared(&["--cache", "/var/cache/modules"]);
+        assert_eq!(prepared.cache_dir, Some("/var/cache/modules".into()));
+        let (_folder, prepared) = self::prepared(&["--disable-cache"]);
+        assert_eq!(prepared.cache_dir, None);
     }
 }

@@ -1,13 +1,17 @@
 //! `vivesphere up`.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{UpArguments, prepare};
+use super::{ApplicationArguments, Prepared, UpArguments, prepare};
+use crate::application::{Application, Options};
 use crate::progress::{Progress, base_url, ready_report, secrets_report};
-use crate::{build, logging};
+use crate::{build, logging, server};
 
 pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
     let quiet = arguments.application.quiet;
@@ -28,16 +32,108 @@ pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
         .context("cannot tell the address listened on")?;
     let generated = prepared.generate_secrets()?;
     if let (Some(generated), false) = (&generated, quiet) {
-        print!(
-            "{}",
-            secrets_report(generated, &prepared.admin_username(), prepared.dotenv())
-        );
+        let username = prepared.admin_username();
+        say(&secrets_report(generated, &username, prepared.dotenv()));
     }
     prepared.create_state_dir()?;
-    let application = prepared.application(Some(&base_url(address)))?;
-    progress.step("Compiling", "the components for this machine");
-    print!("{}", ready_report(&application, address));
-    Ok(ExitCode::SUCCESS)
+    let application = prepared.application(&base_url(address))?;
+    let mut options = options(&prepared, &arguments.application, application);
+    options.listen = address;
+    options.request_timeout = Some(arguments.request_timeout).filter(|time| !time.is_zero());
+    options.max_concurrent_requests = arguments.max_concurrent_requests;
+    options.drain_timeout = arguments.drain_timeout;
+    options.cron = !arguments.no_cron;
+    options.pooling = !arguments.disable_pooling;
+    runtime()?.block_on(serve(options, listener, &progress))
+}
+
+async fn serve(
+    options: Options,
+    listener: TcpListener,
+    progress: &Progress,
+) -> anyhow::Result<ExitCode> {
+    let mut stop = Stop::new()?;
+    progress.step("Loading", "the components (the first time takes longest)");
+    let mut application = options.application.clone();
+    if !options.cron {
+        application.cron_triggers.clear();
+    }
+    let host = server::start(options, listener).await?;
+    if !progress.is_quiet() {
+        say(&ready_report(&application, host.local_addr()));
+    }
+    stop.asked().await;
+    progress.step(
+        "Stopping",
+        "after the requests under way (again to stop at once)",
+    );
+    tokio::select! {
+        () = host.shutdown() => Ok(ExitCode::SUCCESS),
+        () = stop.asked() => {
+            progress.step("Stopped", "without waiting");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Ctrl-C, or the signal with which service managers stop a process.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Options with what `up` and `job run` share; the rest is as a single run without requests
+/// needs it.
+pub(super) fn options(
+    prepared: &Prepared,
+    arguments: &ApplicationArguments,
+    application: Application,
+) -> Options {
+    Options {
+        application,
+        state_dir: prepared.state_dir.clone(),
+        runtime_config: prepared.runtime_config.clone(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        request_timeout: None,
+        max_instance_memory: arguments.max_instance_memory,
+        max_concurrent_requests: 1,
+        drain_timeout: Duration::ZERO,
+        cron: true,
+        cache_dir: prepared.cache_dir.clone(),
+        pooling: false,
+    }
+}
+
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// Writes to standard output; a reader that left is no reason to stop serving.
+fn say(text: &str) {
+    let mut output = std::io::stdout().lock();
+    let _ = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
 }
 
 /// The address behind `--listen`: `127.0.0.1:3000`, `[::1]:3000` or `localhost:3000`.

@@ -1,0 +1,162 @@
+//! `vivesphere up`: a first start, readiness, and stopping. The application has no component,
+//! so that nothing needs to be built: every request is answered 404.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+
+const MANIFEST: &str = r#"
+spin_manifest_version = 2
+[application]
+name = "app"
+[variables]
+bootstrap_admin_password = { required = true, secret = true }
+vault_key = { required = true, secret = true }
+jobs_base_url = { default = "http://127.0.0.1:3000" }
+[trigger]
+"#;
+
+struct Up {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    errors: ChildStderr,
+}
+
+impl Up {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vivesphere"))
+            .args(["up", "--listen", "127.0.0.1:0", "--disable-pooling"])
+            .args(arguments)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let errors = child.stderr.take().unwrap();
+        Self {
+            child,
+            output,
+            errors,
+        }
+    }
+
+    /// What is said until it is ready, and the address after "ready at".
+    fn until_ready(&mut self) -> (String, String) {
+        let mut said = String::new();
+        loop {
+            let before = said.len();
+            assert!(
+                self.output.read_line(&mut said).unwrap() > 0,
+                "it ended:\n{said}"
+            );
+            if let Some((_, rest)) = said[before..].split_once("ViveSphere is ready at http://") {
+                let address = rest.split_whitespace().next().unwrap().to_owned();
+                return (said, address);
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let killed = Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+    }
+
+    /// Waits for the end and gives the exit code and what else was said.
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.output.read_to_string(&mut said).unwrap();
+        self.errors.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+fn place() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("spin.toml"), MANIFEST).unwrap();
+    folder
+}
+
+fn status_line(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_first_start_shows_the_password_once_serves_and_stops_on_both_signals() {
+    let folder = place();
+    let mut up = Up::start(folder.path(), &[]);
+    let (said, address) = up.until_ready();
+    assert_eq!(status_line(&address), "HTTP/1.1 404 Not Found");
+    let dotenv = folder.path().join(".env");
+    let mode = dotenv.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(&dotenv).unwrap();
+    let value = |name: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("SPIN_VARIABLE_{name}=")));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(
+        said.matches(&value("BOOTSTRAP_ADMIN_PASSWORD")).count(),
+        1,
+        "{said}"
+    );
+    assert!(!said.contains(&value("VAULT_KEY")));
+    up.signal("-TERM");
+    let (code, rest) = up.end();
+    assert_eq!(code, Some(0), "{rest}");
+    assert!(
+        rest.contains("Stopping") && !rest.contains(&value("BOOTSTRAP_ADMIN_PASSWORD")),
+        "{rest}"
+    );
+    let state = folder
+        .path()
+        .join(".spin")
+        .metadata()
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(state & 0o777, 0o700);
+
+    let mut again = Up::start(folder.path(), &[]);
+    let (said, _) = again.until_ready();
+    assert!(
+        !said.contains("First start") && !said.contains("password"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(&dotenv).unwrap(), text);
+    again.signal("-INT");
+    assert_eq!(again.end().0, Some(0));
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let folder = place();
+    let up = Up::start(folder.path(), &["--quiet", "--state-dir", "elsewhere"]);
+    // It is ready, or about to be, once its state directory is there.
+    while !folder.path().join("elsewhere").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    up.signal("-TERM");
+    let (code, said) = up.end();
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    assert!(!folder.path().join(".spin").exists());
+}
