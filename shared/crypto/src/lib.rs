@@ -5,16 +5,6 @@
 //! prints a secret: [`Secret`] has neither `Debug` nor `Display` nor `Serialize`, and no error
 //! carries key material, plain text or a token.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        reason = "a test fails by panicking"
-    )
-)]
-
 pub mod associated_data;
 pub mod constant_time;
 pub mod envelope;

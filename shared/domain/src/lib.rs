@@ -21,6 +21,7 @@ mod principal;
 pub mod sessions;
 pub mod signing_keys;
 pub mod time_zone;
+pub mod weighted_length;
 
 pub use audit::Actor;
 pub use error::{Error, FieldError};
