@@ -44,7 +44,7 @@ pub(crate) async fn credentials(
         return Ok(Credentials::None);
     };
     // Only a component that is called by others is granted the key.
-    if let Ok(key) = config::key("service_key").await
+    if let Ok(key) = config::secret_text("service_key").await
         && vivesphere_crypto::is_service_key(token, key)
     {
         return Ok(Credentials::Service);

@@ -56,7 +56,7 @@ pub async fn post<T: DeserializeOwned>(
     request_id: &str,
 ) -> Result<T, Error> {
     let unreachable = |reason: String| Error::Unreachable { component, reason };
-    let key = config::key("service_key")
+    let key = config::secret_text("service_key")
         .await
         .map_err(|error| unreachable(error.to_string()))?;
     let body = serde_json::to_vec(body).map_err(|error| unreachable(error.to_string()))?;

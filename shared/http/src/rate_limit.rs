@@ -1,10 +1,10 @@
 //! The client rate limit, shared by all instances without a write per request.
 //!
 //! A client has `limit` tokens for each minute of the clock. An instance takes them from the
-//! database in blocks and spends them from its own memory. A block is 1/256 of the limit, so a
-//! client costs at most 256 writes a minute however high its limit, and with limits up to 256
-//! the count is exact. Tokens that an instance took and never spent are lost to the client:
-//! the limit is never exceeded, it may be undercut by a block an instance.
+//! database in blocks and spends them from its own memory. A block is 1/256 of the limit and at
+//! most 16 tokens, since an instance serves 128 requests in its life; with limits up to 511 it is
+//! one token and the count is exact. Tokens that an instance took and never spent are lost to
+//! the client: the limit is never exceeded, it may be undercut by a block an instance.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,6 +18,8 @@ const WINDOW: i64 = 60_000;
 const REMEMBERED: usize = 1024;
 /// The limit's share that one write takes.
 const BLOCKS: i64 = 256;
+/// Most tokens of a block.
+const BLOCK: i64 = 16;
 
 /// What is left for the client; becomes the `RateLimit-*` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ pub(crate) async fn spend(
     if let Some(block) = from_memory(client, window_start) {
         return Ok(budget(block.0, block.1));
     }
-    let size = (limit / BLOCKS).max(1);
+    let size = (limit / BLOCKS).clamp(1, BLOCK);
     let row: Option<Row> = db
         .query_optional(
             "INSERT INTO rate_limits (client, window_start, used) VALUES (?1, ?2, ?3)
