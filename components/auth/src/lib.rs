@@ -1,1 +1,34 @@
-//! auth
+//! Who you are: sign-in, tokens, sessions, users. The only component with the signing key.
+
+mod handlers;
+mod tokens;
+mod wire;
+
+use vivesphere_domain::permissions::Permission::{JobsRun, UsersManage};
+use vivesphere_http::Access::{Permission, Public, ServiceOr, SignedIn};
+use vivesphere_http::{Route, route};
+
+/// What this component answers, and who may call it.
+pub const ROUTES: &[Route] = &[
+    route!(Post "/api/v1/auth/login", Public, handlers::login),
+    route!(Get "/api/v1/auth/validate", Public, handlers::validate),
+    route!(Post "/api/v1/auth/refresh", Public, handlers::refresh),
+    route!(Post "/api/v1/auth/token", Public, handlers::token),
+    route!(Post "/api/v1/auth/logout", SignedIn, handlers::logout),
+    route!(Get "/api/v1/auth/me", SignedIn, handlers::me),
+    route!(Post "/api/v1/auth/password", SignedIn, handlers::change_password),
+    route!(Get "/api/v1/auth/health", Public, handlers::health),
+    route!(Get "/.well-known/jwks.json", Public, handlers::jwks),
+    route!(Post "/api/v1/users", Permission(UsersManage), handlers::create_user),
+    route!(Get "/api/v1/users", Permission(UsersManage), handlers::list_users),
+    route!(Get "/api/v1/users/{user_id}", Permission(UsersManage), handlers::get_user),
+    route!(Patch "/api/v1/users/{user_id}", Permission(UsersManage), handlers::update_user),
+    route!(Delete "/api/v1/users/{user_id}", Permission(UsersManage), handlers::delete_user),
+    route!(Post "/api/v1/jobs/expire/run", ServiceOr(JobsRun), handlers::expire),
+];
+
+#[cfg(target_arch = "wasm32")]
+#[spin_sdk::http_service]
+async fn handle(request: spin_sdk::http::Request) -> vivesphere_http::Answer {
+    vivesphere_http::serve(ROUTES, request).await
+}

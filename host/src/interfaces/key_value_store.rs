@@ -8,12 +8,14 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// One store, shared by all instances.
 #[derive(Clone)]
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     label: Arc<str>,
 }
 
 /// A store that a guest has opened.
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub type OpenStore = Store;
 
 type Outcome<T> = Result<T, String>;

@@ -25,6 +25,7 @@ const CHUNK: usize = 128;
 
 /// A connection that a guest has opened.
 #[derive(Clone)]
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Connection(Arc<Mutex<rusqlite::Connection>>);
 
 impl Connection {

@@ -9,6 +9,7 @@ use super::key_value_store::{OpenStore, Store};
 use crate::instance::Guest;
 
 /// A value as it was when the guest looked, to be swapped only if nobody else was faster.
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Cas {
     store: Store,
     key: String,

@@ -69,7 +69,14 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`] when the text is something else.
     pub fn from_seed_base64(text: &Secret<String>) -> Result<Self, KeyError> {
-        let seed = key_text::decode(text)?;
+        Self::from_seed(&key_text::decode(text)?)
+    }
+
+    /// Takes the 32-byte seed itself.
+    ///
+    /// # Errors
+    /// [`KeyError::Unusable`] for a seed that makes no usable key.
+    pub fn from_seed(seed: &Secret<[u8; 32]>) -> Result<Self, KeyError> {
         let public = ed25519_dalek::SigningKey::from_bytes(seed.expose()).verifying_key();
         // The library wants the seed followed by the public key.
         let mut pair = Zeroizing::new([0; 64]);

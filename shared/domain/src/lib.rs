@@ -14,6 +14,7 @@ pub mod audit;
 pub mod backoff;
 mod error;
 pub mod idempotency_keys;
+pub mod login_failures;
 mod page;
 pub mod permissions;
 pub mod post_state;
@@ -21,6 +22,7 @@ mod principal;
 pub mod sessions;
 pub mod signing_keys;
 pub mod time_zone;
+pub mod users;
 pub mod weighted_length;
 
 pub use audit::Actor;

@@ -1,9 +1,11 @@
 //! Sessions: families of refresh tokens, and the principals behind access tokens.
 
-use vivesphere_db::{Database, Error, Row, params};
+use serde_json::json;
+use vivesphere_crypto::{Secret, TokenHash};
+use vivesphere_db::{Database, Error, Row, Transaction, params};
 
 use crate::permissions::{BuiltInRole, PermissionSet};
-use crate::{Instant, Principal, PrincipalKind};
+use crate::{Actor, Instant, Principal, PrincipalKind, audit, new_id};
 
 /// The principal of a session, with the roles it has now. `None` when the session has ended or
 /// its user is disabled or gone.
@@ -52,4 +54,237 @@ pub fn permissions_of(roles: &[String]) -> PermissionSet {
         .fold(PermissionSet::default(), |set, role| {
             set.union(role.permissions())
         })
+}
+
+/// A refresh token that was just made; the only moment at which it can be read.
+pub struct Started {
+    /// The session.
+    pub session_id: String,
+    /// Works once.
+    pub refresh_token: Secret<String>,
+    /// When it stops working.
+    pub refresh_expires_at: Instant,
+}
+
+/// What a refresh token led to.
+pub enum Refreshed {
+    /// It was good; here is the next one, and whose session it is.
+    Next(Started, String),
+    /// It was used before: its whole family has been revoked.
+    Reused,
+    /// Unknown, expired or of an ended session.
+    Invalid,
+}
+
+/// Starts a session for a user who has just shown the password.
+///
+/// # Errors
+/// Storage, or no randomness.
+pub async fn start(
+    db: &Database,
+    actor: &Actor,
+    user_id: &str,
+    lifetime_days: u64,
+) -> Result<Started, crate::Error> {
+    let now = Instant::now();
+    let session_id = new_id();
+    let expires_at = now.plus_millis(days(lifetime_days));
+    let transaction = db.transaction().await?;
+    transaction
+        .execute(
+            "INSERT INTO sessions (session_id, user_id, created_at, expires_at)
+             VALUES (?, ?, ?, ?)",
+            params![
+                session_id.as_str(),
+                user_id,
+                now.unix_millis(),
+                expires_at.unix_millis()
+            ],
+        )
+        .await?;
+    let refresh_token = insert_refresh_token(&transaction, &session_id, now, expires_at).await?;
+    let actor = Actor {
+        kind: "user",
+        id: user_id.to_owned(),
+        ..actor.clone()
+    };
+    audit::record(
+        &transaction,
+        &actor,
+        "session.started",
+        &session_id,
+        &json!({}),
+    )
+    .await?;
+    transaction.commit().await?;
+    Ok(Started {
+        session_id,
+        refresh_token,
+        refresh_expires_at: expires_at,
+    })
+}
+
+fn days(number: u64) -> i64 {
+    i64::try_from(number)
+        .unwrap_or(30)
+        .saturating_mul(86_400_000)
+}
+
+async fn insert_refresh_token(
+    transaction: &Transaction,
+    session_id: &str,
+    now: Instant,
+    expires_at: Instant,
+) -> Result<Secret<String>, crate::Error> {
+    let token = vivesphere_crypto::random::token("vsr_", 32)
+        .map_err(|error| crate::Error::Internal(error.to_string()))?;
+    transaction
+        .execute(
+            "INSERT INTO refresh_tokens (token_hash, session_id, issued_at, expires_at)
+             VALUES (?, ?, ?, ?)",
+            params![
+                TokenHash::of(token.expose()).hex(),
+                session_id,
+                now.unix_millis(),
+                expires_at.unix_millis()
+            ],
+        )
+        .await?;
+    Ok(token)
+}
+
+/// Exchanges a refresh token for the next one of its family. A token that comes a second time
+/// was stolen or lost, nobody can tell: its family ends.
+///
+/// # Errors
+/// Storage, or no randomness.
+pub async fn refresh(
+    db: &Database,
+    actor: &Actor,
+    token: &Secret<String>,
+    lifetime_days: u64,
+) -> Result<Refreshed, crate::Error> {
+    let now = Instant::now();
+    let hash = TokenHash::of(token.expose()).hex();
+    let transaction = db.transaction().await?;
+    let row: Option<Row> = transaction
+        .query_optional(
+            "SELECT r.session_id, s.user_id, r.used_at IS NOT NULL,
+                s.revoked_at IS NULL AND s.expires_at > ?2 AND r.expires_at > ?2
+                    AND u.disabled_at IS NULL
+             FROM refresh_tokens r JOIN sessions s ON s.session_id = r.session_id
+                JOIN users u ON u.user_id = s.user_id
+             WHERE r.token_hash = ?1",
+            params![hash.as_str(), now.unix_millis()],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Ok(Refreshed::Invalid);
+    };
+    let (session_id, user_id) = (row.text(0)?, row.text(1)?);
+    if row.get(2)? {
+        revoke_in(&transaction, actor, &session_id, "refresh_reused", now).await?;
+        transaction.commit().await?;
+        return Ok(Refreshed::Reused);
+    }
+    if !row.get::<bool>(3)? {
+        return Ok(Refreshed::Invalid);
+    }
+    let expires_at = now.plus_millis(days(lifetime_days));
+    transaction
+        .execute(
+            "UPDATE refresh_tokens SET used_at = ? WHERE token_hash = ?",
+            params![now.unix_millis(), hash],
+        )
+        .await?;
+    transaction
+        .execute(
+            "UPDATE sessions SET expires_at = ? WHERE session_id = ?",
+            params![expires_at.unix_millis(), session_id.as_str()],
+        )
+        .await?;
+    let refresh_token = insert_refresh_token(&transaction, &session_id, now, expires_at).await?;
+    transaction.commit().await?;
+    let started = Started {
+        session_id,
+        refresh_token,
+        refresh_expires_at: expires_at,
+    };
+    Ok(Refreshed::Next(started, user_id))
+}
+
+/// Ends a session: its access and refresh tokens are dead at once, everywhere.
+///
+/// # Errors
+/// Storage.
+pub async fn revoke(
+    db: &Database,
+    actor: &Actor,
+    session_id: &str,
+    reason: &str,
+) -> Result<(), crate::Error> {
+    let transaction = db.transaction().await?;
+    revoke_in(&transaction, actor, session_id, reason, Instant::now()).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn revoke_in(
+    transaction: &Transaction,
+    actor: &Actor,
+    session_id: &str,
+    reason: &str,
+    now: Instant,
+) -> Result<(), crate::Error> {
+    transaction
+        .execute(
+            "UPDATE sessions SET revoked_at = ?, revoke_reason = ?
+             WHERE session_id = ? AND revoked_at IS NULL",
+            params![now.unix_millis(), reason, session_id],
+        )
+        .await?;
+    let detail = json!({"reason": reason});
+    audit::record(transaction, actor, "session.revoked", session_id, &detail).await?;
+    Ok(())
+}
+
+/// Deletes what has expired: sessions, tokens, failures, idempotency keys, authorizations.
+/// Gives back how many rows went.
+///
+/// # Errors
+/// Storage.
+pub async fn expire(db: &Database) -> Result<u64, crate::Error> {
+    let now = Instant::now().unix_millis();
+    let day = 86_400_000;
+    let mut deleted = 0;
+    for (statement, before) in [
+        (
+            "DELETE FROM refresh_tokens WHERE expires_at < ? RETURNING 1",
+            now - day,
+        ),
+        (
+            "DELETE FROM sessions WHERE expires_at < ? RETURNING 1",
+            now - day,
+        ),
+        (
+            "DELETE FROM login_failures WHERE failed_at < ? RETURNING 1",
+            now - day,
+        ),
+        (
+            "DELETE FROM idempotency_keys WHERE created_at < ? RETURNING 1",
+            now - day,
+        ),
+        (
+            "DELETE FROM oauth_states WHERE expires_at < ? RETURNING 1",
+            now - day,
+        ),
+        (
+            "DELETE FROM rate_limits WHERE window_start < ? RETURNING 1",
+            now - day,
+        ),
+    ] {
+        let rows: Vec<i64> = db.query(statement, params![before]).await?;
+        deleted += rows.len() as u64;
+    }
+    Ok(deleted)
 }

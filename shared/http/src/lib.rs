@@ -23,3 +23,6 @@ pub use route::{Access, Handler, HandlerFuture, Route, Verb};
 pub use serve::serve;
 
 pub use http::{Method, StatusCode};
+
+/// What a component hands back to Spin.
+pub type Answer = http::Response<http_body_util::Full<bytes::Bytes>>;

@@ -1,0 +1,439 @@
+//! Users: people who sign in. Passwords are kept as argon2id hashes.
+
+use serde_json::json;
+use vivesphere_crypto::{Secret, password};
+use vivesphere_db::{Database, FromRow, Row, Transaction, params};
+
+use crate::permissions::BuiltInRole;
+use crate::{Actor, Error, Instant, Listed, Page, audit, new_id};
+
+/// Fewest characters of a password (NIST SP 800-63B asks for 8 at least; here it guards bots).
+const PASSWORD_CHARACTERS: usize = 12;
+
+/// A user as others see it.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// UUIDv7.
+    pub user_id: String,
+    /// Unique whatever the case.
+    pub username: String,
+    /// By name.
+    pub roles: Vec<String>,
+    /// When it was disabled, if it is.
+    pub disabled_at: Option<Instant>,
+    /// Rises with every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it last changed.
+    pub updated_at: Instant,
+}
+
+/// What can be changed about a user.
+#[derive(Default)]
+pub struct UserChange {
+    /// A new password.
+    pub password: Option<Secret<String>>,
+    /// All its roles from now on.
+    pub roles: Option<Vec<String>>,
+    /// Whether it may sign in.
+    pub disabled: Option<bool>,
+}
+
+const COLUMNS: &str = "u.user_id, u.username,
+    (SELECT group_concat(role, ' ') FROM user_roles r WHERE r.user_id = u.user_id),
+    u.disabled_at, u.version, u.created_at, u.updated_at";
+
+impl FromRow for User {
+    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+        let roles = row.text_optional(2)?.unwrap_or_default();
+        Ok(Self {
+            user_id: row.text(0)?,
+            username: row.text(1)?,
+            roles: roles.split_whitespace().map(str::to_owned).collect(),
+            disabled_at: row.get_optional(3)?.map(Instant::from_unix_millis),
+            version: row.get(4)?,
+            created_at: Instant::from_unix_millis(row.get(5)?),
+            updated_at: Instant::from_unix_millis(row.get(6)?),
+        })
+    }
+}
+
+/// Checks a new username: 3 to 64 letters, digits, `.`, `_`, `-` or `@`.
+fn check_username(username: &str) -> Result<(), Error> {
+    let fits = (3..=64).contains(&username.chars().count())
+        && username
+            .chars()
+            .all(|letter| letter.is_alphanumeric() || "._-@".contains(letter));
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::invalid(
+            "/username",
+            "must be 3 to 64 letters, digits, or . _ - @",
+        ))
+    }
+}
+
+fn check_password(pointer: &str, password: &Secret<String>) -> Result<(), Error> {
+    let characters = password.expose().chars().count();
+    if characters < PASSWORD_CHARACTERS || password.expose().len() > password::MAX_BYTES {
+        return Err(Error::invalid(
+            pointer,
+            format!(
+                "must have {PASSWORD_CHARACTERS} characters or more, and at most {} bytes",
+                password::MAX_BYTES
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn check_roles(roles: &[String]) -> Result<(), Error> {
+    for (position, role) in roles.iter().enumerate() {
+        if BuiltInRole::parse(role).is_err() {
+            return Err(Error::invalid(
+                format!("/roles/{position}"),
+                "must be admin, operator, reviewer or viewer",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn hash(password: &Secret<String>) -> Result<String, Error> {
+    password::hash(password).map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// A user by id.
+///
+/// # Errors
+/// [`Error::NotFound`], or storage.
+pub async fn get(db: &Database, user_id: &str) -> Result<User, Error> {
+    db.query_optional(
+        &format!("SELECT {COLUMNS} FROM users u WHERE u.user_id = ?"),
+        params![user_id],
+    )
+    .await?
+    .ok_or(Error::NotFound)
+}
+
+/// Users by age.
+///
+/// # Errors
+/// Storage.
+pub async fn list(db: &Database, page: &Page) -> Result<Listed<User>, Error> {
+    let rows = db
+        .query(
+            &format!(
+                "SELECT {COLUMNS} FROM users u WHERE ?1 IS NULL OR u.user_id > ?1
+                 ORDER BY u.user_id LIMIT ?2"
+            ),
+            params![page.after.clone(), page.rows()],
+        )
+        .await?;
+    Ok(page.cut(rows, |user: &User| &user.user_id))
+}
+
+/// Makes a user.
+///
+/// # Errors
+/// [`Error::Invalid`]; [`Error::Conflict`] `username_taken`; storage.
+pub async fn create(
+    db: &Database,
+    actor: &Actor,
+    username: &str,
+    password: &Secret<String>,
+    roles: &[String],
+) -> Result<User, Error> {
+    check_username(username)?;
+    check_password("/password", password)?;
+    check_roles(roles)?;
+    let hash = hash(password)?;
+    let transaction = db.transaction().await?;
+    let user_id = insert(&transaction, actor, username, &hash, roles).await?;
+    transaction.commit().await?;
+    get(db, &user_id).await
+}
+
+async fn insert(
+    transaction: &Transaction,
+    actor: &Actor,
+    username: &str,
+    hash: &str,
+    roles: &[String],
+) -> Result<String, Error> {
+    let user_id = new_id();
+    let now = Instant::now().unix_millis();
+    transaction
+        .execute(
+            "INSERT INTO users (user_id, username, password_hash, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?4)",
+            params![user_id.as_str(), username, hash, now],
+        )
+        .await
+        .map_err(|error| {
+            if error.is_unique_violation("users.username") {
+                Error::conflict("username_taken", "Another user has this name.")
+            } else {
+                error.into()
+            }
+        })?;
+    write_roles(transaction, &user_id, roles, now).await?;
+    let detail = json!({"username": username, "roles": roles});
+    audit::record(transaction, actor, "user.created", &user_id, &detail).await?;
+    Ok(user_id)
+}
+
+async fn write_roles(
+    transaction: &Transaction,
+    user_id: &str,
+    roles: &[String],
+    now: i64,
+) -> Result<(), Error> {
+    transaction
+        .execute("DELETE FROM user_roles WHERE user_id = ?", params![user_id])
+        .await?;
+    for role in roles {
+        transaction
+            .execute(
+                "INSERT OR IGNORE INTO user_roles (user_id, role, assigned_at) VALUES (?, ?, ?)",
+                params![user_id, role.as_str(), now],
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+/// Makes the first user, an admin, when there is none. Any number of callers may try at once.
+///
+/// # Errors
+/// [`Error::Invalid`] for a name or password that does not fit; storage.
+pub async fn bootstrap(
+    db: &Database,
+    actor: &Actor,
+    username: &str,
+    password: &Secret<String>,
+) -> Result<(), Error> {
+    const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)";
+    if db.query_optional::<i64>(COUNT, []).await? != Some(0) {
+        return Ok(());
+    }
+    check_username(username)?;
+    check_password("/password", password)?;
+    let hash = hash(password)?;
+    let transaction = db.transaction().await?;
+    // Again under the write lock: another instance may have been first.
+    if transaction.query_optional::<i64>(COUNT, []).await? == Some(0) {
+        insert(&transaction, actor, username, &hash, &["admin".to_owned()]).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+/// The user behind a name and password, if they fit and it may sign in. An unknown name costs
+/// as much as a wrong password.
+///
+/// # Errors
+/// Storage.
+pub async fn authenticate(
+    db: &Database,
+    username: &str,
+    password: &Secret<String>,
+) -> Result<Option<User>, Error> {
+    let row: Option<Row> = db
+        .query_optional(
+            "SELECT user_id, password_hash, disabled_at IS NULL FROM users WHERE username = ?",
+            params![username],
+        )
+        .await?;
+    let stored = row.as_ref().map(|row| row.text(1)).transpose()?;
+    let fits = password::verify_or_dummy(password, stored.as_deref()).unwrap_or(false);
+    match row {
+        Some(row) if fits && row.get(2)? => Ok(Some(get(db, row.get(0)?).await?)),
+        _ => Ok(None),
+    }
+}
+
+/// Changes a user. Its sessions end when it is disabled or its password is set by another.
+///
+/// # Errors
+/// [`Error::Invalid`], [`Error::NotFound`], [`Error::StaleVersion`]; [`Error::Conflict`]
+/// `last_admin` when nobody could administrate any more; storage.
+pub async fn update(
+    db: &Database,
+    actor: &Actor,
+    user_id: &str,
+    expected_version: Option<i64>,
+    change: &UserChange,
+) -> Result<User, Error> {
+    if let Some(password) = &change.password {
+        check_password("/password", password)?;
+    }
+    if let Some(roles) = &change.roles {
+        check_roles(roles)?;
+    }
+    let hash = change.password.as_ref().map(hash).transpose()?;
+    let transaction = db.transaction().await?;
+    check_version(&transaction, user_id, expected_version).await?;
+    let now = Instant::now().unix_millis();
+    transaction
+        .execute(
+            "UPDATE users SET password_hash = coalesce(?2, password_hash),
+                disabled_at = CASE ?3 WHEN 1 THEN coalesce(disabled_at, ?4) WHEN 0 THEN NULL
+                    ELSE disabled_at END,
+                version = version + 1, updated_at = ?4
+             WHERE user_id = ?1",
+            params![user_id, hash.clone(), change.disabled.map(i64::from), now],
+        )
+        .await?;
+    if let Some(roles) = &change.roles {
+        write_roles(&transaction, user_id, roles, now).await?;
+    }
+    keep_an_admin(&transaction).await?;
+    if hash.is_some() || change.disabled == Some(true) {
+        end_sessions(&transaction, user_id, "", now).await?;
+    }
+    let detail = json!({
+        "password": change.password.is_some(),
+        "roles": change.roles,
+        "disabled": change.disabled,
+    });
+    audit::record(&transaction, actor, "user.changed", user_id, &detail).await?;
+    transaction.commit().await?;
+    get(db, user_id).await
+}
+
+/// Changes one's own password; the other sessions end.
+///
+/// # Errors
+/// [`Error::Invalid`] when the current one does not fit or the new one is too short; storage.
+pub async fn change_password(
+    db: &Database,
+    actor: &Actor,
+    session_id: &str,
+    current: &Secret<String>,
+    new: &Secret<String>,
+) -> Result<(), Error> {
+    check_password("/new_password", new)?;
+    let stored: Option<String> = db
+        .query_optional(
+            "SELECT password_hash FROM users WHERE user_id = ?",
+            params![actor.id.as_str()],
+        )
+        .await?;
+    if !password::verify_or_dummy(current, stored.as_deref()).unwrap_or(false) {
+        return Err(Error::invalid(
+            "/current_password",
+            "is not the current password",
+        ));
+    }
+    let hash = hash(new)?;
+    let transaction = db.transaction().await?;
+    let now = Instant::now().unix_millis();
+    transaction
+        .execute(
+            "UPDATE users SET password_hash = ?, version = version + 1, updated_at = ?
+             WHERE user_id = ?",
+            params![hash, now, actor.id.as_str()],
+        )
+        .await?;
+    end_sessions(&transaction, &actor.id, session_id, now).await?;
+    audit::record(
+        &transaction,
+        actor,
+        "user.password_changed",
+        &actor.id,
+        &json!({}),
+    )
+    .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Deletes a user and its sessions.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Conflict`] `last_admin` or `user_owns_bots`; storage.
+pub async fn delete(db: &Database, actor: &Actor, user_id: &str) -> Result<(), Error> {
+    let transaction = db.transaction().await?;
+    check_version(&transaction, user_id, None).await?;
+    let bots: Option<i64> = transaction
+        .query_optional(
+            "SELECT count(*) FROM bots WHERE owner_id = ? AND deleted_at IS NULL",
+            params![user_id],
+        )
+        .await?;
+    if bots != Some(0) {
+        return Err(Error::conflict(
+            "user_owns_bots",
+            "Delete this user's bots first.",
+        ));
+    }
+    for statement in [
+        "DELETE FROM refresh_tokens WHERE session_id IN
+            (SELECT session_id FROM sessions WHERE user_id = ?)",
+        "DELETE FROM sessions WHERE user_id = ?",
+        "DELETE FROM user_roles WHERE user_id = ?",
+        "DELETE FROM users WHERE user_id = ?",
+    ] {
+        transaction.execute(statement, params![user_id]).await?;
+    }
+    keep_an_admin(&transaction).await?;
+    audit::record(&transaction, actor, "user.deleted", user_id, &json!({})).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn check_version(
+    transaction: &Transaction,
+    user_id: &str,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let current: Option<i64> = transaction
+        .query_optional(
+            "SELECT version FROM users WHERE user_id = ?",
+            params![user_id],
+        )
+        .await?;
+    match (current, expected) {
+        (None, _) => Err(Error::NotFound),
+        (Some(current), Some(expected)) if current != expected => {
+            Err(Error::StaleVersion { current })
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn keep_an_admin(transaction: &Transaction) -> Result<(), Error> {
+    let admins: Option<i64> = transaction
+        .query_optional(
+            "SELECT count(*) FROM user_roles r JOIN users u ON u.user_id = r.user_id
+             WHERE r.role = 'admin' AND u.disabled_at IS NULL",
+            [],
+        )
+        .await?;
+    if admins == Some(0) {
+        return Err(Error::conflict(
+            "last_admin",
+            "Nobody could administrate any more: make another admin first.",
+        ));
+    }
+    Ok(())
+}
+
+async fn end_sessions(
+    transaction: &Transaction,
+    user_id: &str,
+    except: &str,
+    now: i64,
+) -> Result<(), Error> {
+    transaction
+        .execute(
+            "UPDATE sessions SET revoked_at = ?, revoke_reason = 'user_changed'
+             WHERE user_id = ? AND session_id <> ? AND revoked_at IS NULL",
+            params![now, user_id, except],
+        )
+        .await?;
+    Ok(())
+}
