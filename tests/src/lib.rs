@@ -1,1 +1,3 @@
-//! vivesphere-tests
+//! What the scenario tests stand on: stand-ins for the services outside.
+
+pub mod fake_x;

@@ -1,0 +1,762 @@
+//! The stand-in for X keeps its promises: what other scenarios conclude from it rests on these.
+
+use std::time::{Duration, Instant};
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use reqwest::{Client, Response, StatusCode, redirect};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use vivesphere_tests::fake_x::{
+    Account, Endpoint, FakeX, Fault, FaultRule, Options, Settings, When,
+};
+
+struct Caller {
+    http: Client,
+    base: String,
+}
+
+impl Caller {
+    fn of(fake: &FakeX) -> Self {
+        let http = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            http,
+            base: fake.base_url.clone(),
+        }
+    }
+
+    async fn try_post(&self, token: &str, body: &Value) -> reqwest::Result<Response> {
+        self.http
+            .post(format!("{}/2/tweets", self.base))
+            .bearer_auth(token)
+            .json(body)
+            .send()
+            .await
+    }
+
+    async fn post(&self, token: &str, text: &str) -> (StatusCode, Value) {
+        read(self.try_post(token, &json!({"text": text})).await.unwrap()).await
+    }
+
+    async fn get(&self, token: &str, path: &str) -> (StatusCode, Value) {
+        let request = self.http.get(format!("{}{path}", self.base));
+        read(request.bearer_auth(token).send().await.unwrap()).await
+    }
+
+    async fn delete(&self, token: &str, id: &str) -> (StatusCode, Value) {
+        let request = self.http.delete(format!("{}/2/tweets/{id}", self.base));
+        read(request.bearer_auth(token).send().await.unwrap()).await
+    }
+
+    async fn token(&self, form: &[(&str, &str)]) -> reqwest::Result<Response> {
+        self.http
+            .post(format!("{}/2/oauth2/token", self.base))
+            .basic_auth("fake-client", Some("fake-client-secret"))
+            .form(form)
+            .send()
+            .await
+    }
+
+    async fn refresh(&self, token: &str) -> (StatusCode, Value) {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        read(self.token(&form).await.unwrap()).await
+    }
+}
+
+async fn read(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let body = response.bytes().await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+async fn start() -> (FakeX, Account, Caller) {
+    let fake = FakeX::start().await;
+    let account = fake.add_user("ann");
+    let caller = Caller::of(&fake);
+    (fake, account, caller)
+}
+
+fn detail(body: &Value) -> &str {
+    body["detail"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_post_is_stored_and_shown_as_x_shows_it() {
+    let (fake, ann, caller) = start().await;
+    let text = "Fish & chips: https://example.com/a?b=1&c=2";
+    let (status, body) = caller.post(&ann.access_token, text).await;
+    assert_eq!(status, 201);
+    let id = body["data"]["id"].as_str().unwrap();
+    let posts = fake.posts_of(&ann.user_id);
+    assert_eq!(
+        (posts.len(), posts[0].text.as_str(), posts[0].id.as_str()),
+        (1, text, id)
+    );
+    // The id tells when it was made.
+    let millisecond = (id.parse::<i64>().unwrap() >> 22) + 1_288_834_974_657;
+    assert!((fake.now() - millisecond).abs() < 5_000);
+
+    let path = format!(
+        "/2/users/{}/tweets?tweet.fields=created_at,entities,public_metrics",
+        ann.user_id
+    );
+    let (_, page) = caller.get(&ann.access_token, &path).await;
+    let shown = &page["data"][0];
+    let link = &shown["entities"]["urls"][0];
+    assert_eq!(link["expanded_url"], "https://example.com/a?b=1&c=2");
+    assert_eq!(
+        shown["text"],
+        format!("Fish &amp; chips: {}", link["url"].as_str().unwrap())
+    );
+    assert!(shown["public_metrics"]["retweet_count"].is_u64());
+    assert_eq!(shown["edit_history_tweet_ids"], json!([id]));
+
+    let (_, page) = caller
+        .get(&ann.access_token, &path.replace("tweet.", "post."))
+        .await;
+    assert!(page["data"][0]["public_metrics"]["repost_count"].is_u64());
+    assert!(page["data"][0].get("edit_history_tweet_ids").is_none());
+    assert_eq!(fake.spent(), 200 + 2);
+}
+
+#[tokio::test]
+async fn checks_of_a_post() {
+    let (fake, ann, caller) = start().await;
+    let bob = fake.add_user("bob");
+    let token = ann.access_token.as_str();
+
+    assert_eq!(caller.post("nobody", "a").await.0, 401);
+    assert_eq!(
+        caller.post(&fake.app_token(), "a").await.1["title"],
+        "Unsupported Authentication"
+    );
+    let (status, body) = caller.post(token, &"a".repeat(281)).await;
+    assert_eq!(status, 403);
+    assert!(detail(&body).starts_with("Your Tweet text is too long."));
+    assert_eq!(caller.post(token, " ").await.0, 400);
+    for body in [
+        json!([]),
+        json!({"text": "a", "surprise": 1}),
+        json!({"text": "a", "media": {"media_ids": ["1"]}}),
+    ] {
+        let response = caller.try_post(token, &body).await.unwrap();
+        assert_eq!(response.status(), 400, "{body}");
+    }
+
+    assert_eq!(caller.post(token, "cafe\u{301}").await.0, 201);
+    let (status, body) = caller.post(token, " café ").await;
+    assert_eq!(
+        (status.as_u16(), detail(&body)),
+        (
+            403,
+            "You are not allowed to create a Tweet with duplicate content."
+        )
+    );
+    assert_eq!(caller.post(&bob.access_token, "café").await.0, 201);
+    // After a deletion the same text may come again.
+    let id = fake.posts_of(&ann.user_id)[0].id.clone();
+    assert_eq!(caller.delete(&bob.access_token, &id).await.0, 403);
+    assert_eq!(
+        caller.delete(token, &id).await.1,
+        json!({"data": {"deleted": true}})
+    );
+    assert_eq!(caller.delete(token, &id).await.0, 404);
+    assert_eq!(caller.post(token, "café").await.0, 201);
+
+    // Threads of one's own are open, other people's conversations only for whom they mention.
+    let own = fake.posts_of(&ann.user_id)[1].id.clone();
+    let bobs = fake.posts_of(&bob.user_id)[0].id.clone();
+    let reply = |text: &str, to: &str| json!({"text": text, "reply": {"in_reply_to_tweet_id": to}});
+    let status = |response: Response| response.status().as_u16();
+    assert_eq!(
+        status(caller.try_post(token, &reply("r1", &own)).await.unwrap()),
+        201
+    );
+    assert_eq!(
+        fake.posts_of(&ann.user_id)[2].in_reply_to.as_deref(),
+        Some(own.as_str())
+    );
+    let (_, body) = read(caller.try_post(token, &reply("r2", &bobs)).await.unwrap()).await;
+    assert!(detail(&body).starts_with("Reply to this conversation is not allowed"));
+    let (_, body) = caller.post(&bob.access_token, "hello @Ann").await;
+    let summons = body["data"]["id"].as_str().unwrap();
+    assert_eq!(
+        status(caller.try_post(token, &reply("r3", summons)).await.unwrap()),
+        201
+    );
+    assert_eq!(
+        status(caller.try_post(token, &reply("r4", "1")).await.unwrap()),
+        403
+    );
+}
+
+#[tokio::test]
+async fn limits_count_down_and_reset() {
+    let (fake, ann, caller) = start().await;
+    for number in 0..100 {
+        let response = caller
+            .try_post(
+                &ann.access_token,
+                &json!({"text": format!("post {number}")}),
+            )
+            .await
+            .unwrap();
+        let left = response.headers()["x-rate-limit-remaining"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert_eq!(
+            (response.status().as_u16(), left),
+            (201, (99 - number).to_string())
+        );
+    }
+    let refused = caller
+        .try_post(&ann.access_token, &json!({"text": "one more"}))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), 429);
+    let reset: i64 = refused.headers()["x-rate-limit-reset"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((0..=900).contains(&(reset - fake.now() / 1000)));
+    assert_eq!(refused.headers()["x-app-limit-24hour-remaining"], "9900");
+    // Another account has its own window.
+    let bob = fake.add_user("bob");
+    assert_eq!(caller.post(&bob.access_token, "one").await.0, 201);
+    fake.advance(Duration::from_secs(15 * 60));
+    assert_eq!(caller.post(&ann.access_token, "one more").await.0, 201);
+}
+
+#[tokio::test]
+async fn the_timeline_has_pages_windows_and_gaps() {
+    let (fake, ann, caller) = start().await;
+    for number in 0..12 {
+        caller
+            .post(&ann.access_token, &format!("post {number}"))
+            .await;
+        fake.advance(Duration::from_secs(10));
+    }
+    let path = format!(
+        "/2/users/{}/tweets?tweet.fields=created_at&max_results=5",
+        ann.user_id
+    );
+    let mut texts = Vec::new();
+    let mut next = String::new();
+    loop {
+        let (status, page) = caller
+            .get(&ann.access_token, &format!("{path}{next}"))
+            .await;
+        assert_eq!(status, 200);
+        texts.extend(
+            page["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|post| post["text"].as_str().unwrap().to_owned()),
+        );
+        match page["meta"]["next_token"].as_str() {
+            Some(token) => next = format!("&pagination_token={token}"),
+            None => break,
+        }
+    }
+    let expected: Vec<String> = (0..12)
+        .rev()
+        .map(|number| format!("post {number}"))
+        .collect();
+    assert_eq!(texts, expected);
+
+    let tenth = fake.posts_of(&ann.user_id)[10].created_at.clone();
+    let (_, page) = caller
+        .get(&ann.access_token, &format!("{path}&start_time={tenth}"))
+        .await;
+    assert_eq!(page["meta"]["result_count"], 2);
+    let (_, page) = caller
+        .get(
+            &ann.access_token,
+            &format!("{path}&start_time=2090-01-01T00:00:00Z"),
+        )
+        .await;
+    assert_eq!(page, json!({"meta": {"result_count": 0}}));
+    assert_eq!(
+        caller
+            .get(&ann.access_token, &format!("{path}&start_time=yesterday"))
+            .await
+            .0,
+        400
+    );
+    assert_eq!(
+        caller
+            .get(&ann.access_token, &path.replace("=5", "=4"))
+            .await
+            .0,
+        400
+    );
+
+    fake.configure(|settings| settings.timeline_lag_ms = 60_000);
+    let (_, page) = caller
+        .get(&ann.access_token, &path.replace("=5", "=100"))
+        .await;
+    assert_eq!(page["data"][0]["text"], "post 6");
+
+    let ids: Vec<String> = fake
+        .posts_of(&ann.user_id)
+        .iter()
+        .take(2)
+        .map(|post| post.id.clone())
+        .collect();
+    let (_, found) = caller
+        .get(
+            &ann.access_token,
+            &format!("/2/tweets?ids={},7", ids.join(",")),
+        )
+        .await;
+    assert_eq!(found["data"].as_array().unwrap().len(), 2);
+    assert_eq!(found["errors"][0]["resource_id"], "7");
+}
+
+async fn authorize(caller: &Caller, verifier: &str) -> Vec<(String, String)> {
+    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
+    let response = caller
+        .http
+        .get(format!("{}/i/oauth2/authorize", caller.base))
+        .query(&[
+            ("response_type", "code"),
+            ("client_id", "fake-client"),
+            ("redirect_uri", "http://127.0.0.1:1/callback"),
+            ("scope", "tweet.read tweet.write users.read offline.access"),
+            ("state", "s"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 302);
+    let location = response.headers()["location"].to_str().unwrap();
+    assert!(location.starts_with("http://127.0.0.1:1/callback?"));
+    let url: url::Url = location.parse().unwrap();
+    url.query_pairs().into_owned().collect()
+}
+
+async fn exchange(caller: &Caller, code: &str, verifier: &str) -> (StatusCode, Value) {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", "http://127.0.0.1:1/callback"),
+        ("code_verifier", verifier),
+    ];
+    read(caller.token(&form).await.unwrap()).await
+}
+
+fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
+    let pair = pairs.iter().find(|(key, _)| key == name);
+    pair.map_or("", |(_, value)| value)
+}
+
+#[tokio::test]
+async fn a_code_is_for_one_use_one_verifier_and_thirty_seconds() {
+    let (fake, ann, caller) = start().await;
+    let verifier = "v".repeat(43);
+    let back = authorize(&caller, &verifier).await;
+    assert_eq!(value(&back, "state"), "s");
+    let code = value(&back, "code");
+    let (status, tokens) = exchange(&caller, code, &verifier).await;
+    assert_eq!(
+        (status.as_u16(), &tokens["expires_in"]),
+        (200, &json!(7200))
+    );
+    let (_, me) = caller
+        .get(tokens["access_token"].as_str().unwrap(), "/2/users/me")
+        .await;
+    assert_eq!(me["data"]["id"], json!(ann.user_id));
+    let (status, error) = exchange(&caller, code, &verifier).await;
+    assert_eq!(
+        (status.as_u16(), &error["error"]),
+        (400, &json!("invalid_request"))
+    );
+
+    let back = authorize(&caller, &verifier).await;
+    assert_eq!(
+        exchange(&caller, value(&back, "code"), &"w".repeat(43))
+            .await
+            .0,
+        400
+    );
+    let back = authorize(&caller, &verifier).await;
+    fake.advance(Duration::from_secs(31));
+    assert_eq!(
+        exchange(&caller, value(&back, "code"), &verifier).await.0,
+        400
+    );
+
+    fake.configure(|settings| {
+        settings.granted_scopes = Some(vec!["tweet.read".into(), "users.read".into()])
+    });
+    let back = authorize(&caller, &verifier).await;
+    let (_, tokens) = exchange(&caller, value(&back, "code"), &verifier).await;
+    assert_eq!(tokens["scope"], "tweet.read users.read");
+    assert!(tokens.get("refresh_token").is_none());
+    assert_eq!(
+        caller
+            .post(tokens["access_token"].as_str().unwrap(), "a")
+            .await
+            .0,
+        403
+    );
+
+    fake.configure(|settings| settings.deny_authorization = true);
+    assert_eq!(
+        value(&authorize(&caller, &verifier).await, "error"),
+        "access_denied"
+    );
+}
+
+#[tokio::test]
+async fn refresh_tokens_are_single_use_and_reuse_kills_the_family() {
+    let (fake, ann, caller) = start().await;
+    fake.advance(Duration::from_secs(7_201));
+    assert_eq!(caller.post(&ann.access_token, "a").await.0, 401);
+    let (status, second) = caller.refresh(&ann.refresh_token).await;
+    assert_eq!(status, 200);
+    let access = second["access_token"].as_str().unwrap();
+    assert_eq!(caller.post(access, "a").await.0, 201);
+    let (status, error) = caller.refresh(&ann.refresh_token).await;
+    assert_eq!(status, 400);
+    assert_eq!(
+        error["error_description"],
+        "Value passed for the token was invalid."
+    );
+    assert_eq!(caller.post(access, "b").await.0, 401);
+    assert_eq!(
+        caller
+            .refresh(second["refresh_token"].as_str().unwrap())
+            .await
+            .0,
+        400
+    );
+
+    let request = caller.http.post(format!("{}/2/oauth2/token", caller.base));
+    let response = request
+        .basic_auth("fake-client", Some("wrong"))
+        .form(&[("grant_type", "refresh_token")]);
+    let (status, error) = read(response.send().await.unwrap()).await;
+    assert_eq!(
+        (status.as_u16(), &error["error"]),
+        (401, &json!("unauthorized_client"))
+    );
+}
+
+#[tokio::test]
+async fn a_lost_answer_has_rotated_the_refresh_token() {
+    let (fake, ann, caller) = start().await;
+    fake.fault_next(Endpoint::Token, 1, Fault::CutAfter);
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", ann.refresh_token.as_str()),
+    ];
+    caller.token(&form).await.unwrap_err();
+    assert_eq!(caller.refresh(&ann.refresh_token).await.0, 400);
+}
+
+#[tokio::test]
+async fn revoking_ends_the_grant() {
+    let (_fake, ann, caller) = start().await;
+    let request = caller.http.post(format!("{}/2/oauth2/revoke", caller.base));
+    let request = request.basic_auth("fake-client", Some("fake-client-secret"));
+    let response = request
+        .form(&[("token", &ann.refresh_token)])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        read(response).await,
+        (StatusCode::OK, json!({"revoked": true}))
+    );
+    assert_eq!(caller.post(&ann.access_token, "a").await.0, 401);
+    assert_eq!(caller.refresh(&ann.refresh_token).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_cut_connection_gives_an_error_and_no_answer() {
+    let (fake, ann, caller) = start().await;
+    let body = |text: &str| json!({"text": text});
+    // Over a new connection and over one that is kept alive.
+    for round in 0..2 {
+        let before = fake.posts_of(&ann.user_id).len();
+        fake.fault_next(Endpoint::CreatePost, 1, Fault::CutBefore);
+        let error = caller
+            .try_post(&ann.access_token, &body(&format!("before {round}")))
+            .await
+            .unwrap_err();
+        assert!(error.is_request() && error.status().is_none(), "{error:?}");
+        assert_eq!(fake.posts_of(&ann.user_id).len(), before);
+
+        fake.fault_next(Endpoint::CreatePost, 1, Fault::CutAfter);
+        let text = format!("after {round}");
+        let error = caller
+            .try_post(&ann.access_token, &body(&text))
+            .await
+            .unwrap_err();
+        assert!(error.is_request() && error.status().is_none(), "{error:?}");
+        assert_eq!(fake.posts_of(&ann.user_id).last().unwrap().text, text);
+
+        fake.fault_next(Endpoint::CreatePost, 1, Fault::CutInside);
+        let response = caller
+            .try_post(&ann.access_token, &body(&format!("inside {round}")))
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 201);
+        response.bytes().await.unwrap_err();
+        assert_eq!(fake.posts_of(&ann.user_id).len(), before + 2);
+        assert_eq!(
+            caller
+                .post(&ann.access_token, &format!("fine {round}"))
+                .await
+                .0,
+            201
+        );
+    }
+    assert_eq!(fake.counts()[&Endpoint::CreatePost], 8);
+}
+
+#[tokio::test]
+async fn every_fault_says_what_it_should_and_stores_what_it_should() {
+    let (fake, ann, caller) = start().await;
+    let rows = [
+        (
+            Fault::ErrorBefore {
+                status: 500,
+                html: false,
+            },
+            500,
+            false,
+        ),
+        (
+            Fault::ErrorBefore {
+                status: 502,
+                html: true,
+            },
+            502,
+            false,
+        ),
+        (
+            Fault::ErrorAfter {
+                status: 503,
+                html: false,
+            },
+            503,
+            true,
+        ),
+        (
+            Fault::ErrorAfter {
+                status: 502,
+                html: true,
+            },
+            502,
+            true,
+        ),
+        (Fault::MalformedAfter, 201, true),
+        (Fault::TruncatedAfter, 201, true),
+        (Fault::EmptyAfter, 201, true),
+        (Fault::StrangeAfter, 201, true),
+        (Fault::Unauthorized, 401, false),
+        (Fault::CreditsDepleted { older: false }, 402, false),
+        (Fault::CreditsDepleted { older: true }, 402, false),
+        (Fault::Duplicate, 403, false),
+        (Fault::Forbidden, 403, false),
+        (Fault::ForbiddenHtml, 403, false),
+        (Fault::AccountLocked, 403, false),
+        (Fault::AccountSuspended, 403, false),
+        (Fault::ReplyClosed, 403, false),
+        (Fault::ClientForbidden, 403, false),
+        (Fault::DailyCeiling, 403, false),
+        (Fault::InvalidRequest, 400, false),
+        (
+            Fault::RateLimited {
+                reset_after: Some(60),
+                legacy: false,
+            },
+            429,
+            false,
+        ),
+        (
+            Fault::RateLimited {
+                reset_after: None,
+                legacy: true,
+            },
+            429,
+            false,
+        ),
+        (Fault::UsageCapped, 429, false),
+        (Fault::Slow { ms: 1 }, 201, true),
+    ];
+    for (index, (fault, status, stored)) in rows.into_iter().enumerate() {
+        let before = fake.post_count();
+        fake.fault_next(Endpoint::CreatePost, 1, fault.clone());
+        let text = json!({"text": format!("post {index}")});
+        let response = caller.try_post(&ann.access_token, &text).await.unwrap();
+        assert_eq!(response.status(), status, "{fault:?}");
+        if let Fault::RateLimited { reset_after, .. } = &fault {
+            let named = response.headers().contains_key("x-rate-limit-reset");
+            assert_eq!(named, reset_after.is_some());
+        }
+        let body = response.bytes().await.unwrap();
+        let usable =
+            serde_json::from_slice::<Value>(&body).is_ok_and(|body| body["data"]["id"].is_string());
+        assert_eq!(
+            usable,
+            matches!(fault, Fault::StrangeAfter | Fault::Slow { .. }),
+            "{fault:?}"
+        );
+        assert_eq!(fake.post_count() - before, usize::from(stored), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn chance_follows_the_seed_and_rules_can_aim() {
+    let outcomes = async |seed| {
+        let options = Options {
+            seed,
+            settings: Settings::unlimited(),
+            ..Options::default()
+        };
+        let fake = FakeX::start_with(options).await.unwrap();
+        let ann = fake.add_user("ann");
+        let caller = Caller::of(&fake);
+        fake.fault_by_chance(Endpoint::CreatePost, 0.5, Fault::Forbidden);
+        let mut outcomes = Vec::new();
+        for _ in 0..40 {
+            outcomes.push(caller.post(&ann.access_token, "a").await.0.as_u16());
+        }
+        outcomes
+    };
+    let one = outcomes(1).await;
+    assert_eq!(one, outcomes(1).await);
+    assert_ne!(one, outcomes(2).await);
+    assert!(one.contains(&201) && one.contains(&403));
+
+    let (fake, ann, caller) = start().await;
+    let bob = fake.add_user("bob");
+    fake.fault(FaultRule {
+        endpoint: Some(Endpoint::CreatePost),
+        user_id: Some(bob.user_id),
+        fault: Fault::AccountLocked,
+        when: When::Next { times: 1, skip: 1 },
+    });
+    for (token, text, expected) in [
+        (&ann.access_token, "1", 201),
+        (&bob.access_token, "1", 201),
+        (&ann.access_token, "2", 201),
+        (&bob.access_token, "2", 403),
+        (&bob.access_token, "3", 201),
+    ] {
+        assert_eq!(caller.post(token, text).await.0, expected);
+    }
+}
+
+#[tokio::test]
+async fn it_is_steered_over_http_as_well() {
+    let fake = FakeX::start().await;
+    let caller = Caller::of(&fake);
+    let control = |path: &str| format!("{}/__test/{path}", fake.base_url);
+    let response = caller
+        .http
+        .post(control("users"))
+        .json(&json!({"username": "zoe"}))
+        .send()
+        .await
+        .unwrap();
+    let zoe: Account = response.json().await.unwrap();
+    let rule = json!({"endpoint": "create_post", "fault": {"kind": "error_after", "status": 503},
+        "when": {"kind": "next", "times": 1}});
+    let response = caller
+        .http
+        .post(control("faults"))
+        .json(&rule)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 201);
+    assert_eq!(caller.post(&zoe.access_token, "hello").await.0, 503);
+    let (_, posts) = caller
+        .get("", &format!("/__test/users/{}/posts", zoe.user_id))
+        .await;
+    assert_eq!(posts[0]["text"], "hello");
+    let (_, requests) = caller.get("", "/__test/requests").await;
+    assert_eq!(requests[0]["authorization"], "Bearer [redacted]");
+    assert_eq!(requests[0]["user_id"], json!(zoe.user_id));
+
+    let response = caller
+        .http
+        .patch(control("settings"))
+        .json(&json!({"credits": 10}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(caller.post(&zoe.access_token, "more").await.0, 402);
+    let response = caller
+        .http
+        .patch(control("settings"))
+        .json(&json!({"credit": 10}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 422);
+
+    caller
+        .http
+        .put(control("trends/1"))
+        .json(&json!([["#one", 5], ["two", null]]))
+        .send()
+        .await
+        .unwrap();
+    let (_, trends) = caller.get(&fake.app_token(), "/2/trends/by/woeid/1").await;
+    assert_eq!(
+        trends,
+        json!({"data": [{"trend_name": "#one", "tweet_count": 5}, {"trend_name": "two"}]})
+    );
+
+    caller.refresh(&zoe.refresh_token).await;
+    let kept = serde_json::to_string(&fake.requests()).unwrap();
+    for secret in [&zoe.access_token, &zoe.refresh_token, "fake-client-secret"] {
+        assert!(!kept.contains(secret));
+    }
+}
+
+/// A floor that leaves room for a slow machine; the measured rate is far above.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_up_with_a_thousand_posts_a_second() {
+    const CALLERS: usize = 8;
+    const POSTS: usize = 250;
+    let options = Options {
+        settings: Settings::unlimited(),
+        ..Options::default()
+    };
+    let fake = FakeX::start_with(options).await.unwrap();
+    let started = Instant::now();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|number| {
+            let ann = fake.add_user(&format!("user{number}"));
+            let caller = Caller::of(&fake);
+            tokio::spawn(async move {
+                for post in 0..POSTS {
+                    let text = format!("post {post} of {number}, see https://example.com/{post}");
+                    assert_eq!(caller.post(&ann.access_token, &text).await.0, 201);
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let rate = (CALLERS * POSTS) as f64 / started.elapsed().as_secs_f64();
+    println!("{rate:.0} posts/s");
+    assert_eq!(fake.post_count(), CALLERS * POSTS);
+    assert!(rate > 300.0, "{rate:.0} posts/s");
+}
