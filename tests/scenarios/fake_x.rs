@@ -1,4 +1,8 @@
 //! The stand-in for X keeps its promises: what other scenarios conclude from it rests on these.
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test a failed unwrap is the assertion"
+)]
 
 use std::time::{Duration, Instant};
 
