@@ -1,1 +1,26 @@
-//! botdata
+//! The vault: sealed data of bots. The only component with the vault key.
+
+mod handlers;
+mod wire;
+
+use vivesphere_domain::permissions::Permission::{
+    BotdataRetrieve, BotdataReveal, BotdataStore, JobsRun,
+};
+use vivesphere_http::Access::{Permission, Service, ServiceOr};
+use vivesphere_http::{Route, route};
+
+/// What this component answers, and who may call it.
+pub const ROUTES: &[Route] = &[
+    route!(Post "/api/v1/botdata/store", Permission(BotdataStore), handlers::store),
+    route!(Get "/api/v1/botdata/retrieve", Permission(BotdataRetrieve), handlers::retrieve),
+    route!(Post "/api/v1/botdata/reveal", Permission(BotdataReveal), handlers::reveal),
+    route!(Post "/internal/botdata/store", Service, handlers::store),
+    route!(Post "/internal/botdata/reveal", Service, handlers::reveal),
+    route!(Post "/api/v1/jobs/rotate-keys/run", ServiceOr(JobsRun), handlers::rotate),
+];
+
+#[cfg(target_arch = "wasm32")]
+#[spin_sdk::http_service]
+async fn handle(request: spin_sdk::http::Request) -> vivesphere_http::Answer {
+    vivesphere_http::serve(ROUTES, request).await
+}

@@ -31,3 +31,10 @@ pub use service_key::{is_service_key, service_authorization};
 pub use token::{Claims, SigningKey, TokenError, Verdict, Verifier};
 pub use token_hash::{TokenHash, sha256_hex};
 pub use verdict_cache::VerdictCache;
+
+/// Bytes in base64 (RFC 4648, section 4), as ciphertext is shown.
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    BASE64_STANDARD.encode(bytes)
+}

@@ -12,6 +12,8 @@
 
 pub mod audit;
 pub mod backoff;
+pub mod botdata;
+pub mod bots;
 mod error;
 pub mod idempotency_keys;
 pub mod login_failures;

@@ -1,0 +1,98 @@
+//! Extract → parse → domain → wire.
+
+use serde_json::json;
+use vivesphere_config as config;
+use vivesphere_crypto::{Vault, VaultKey};
+use vivesphere_domain::{Actor, Instant, botdata, bots, parse_id};
+use vivesphere_http::{Context, Problem, Reply};
+
+use crate::wire;
+
+/// Rows that one step of the rotation seals.
+const BATCH: i64 = 50;
+
+async fn vault() -> Result<Vault, Problem> {
+    let current = VaultKey::new(config::key("vault_key").await?.clone());
+    let previous = config::optional_key("vault_key_previous").await?;
+    Ok(Vault::new(current, previous.cloned().map(VaultKey::new)))
+}
+
+fn bot_id(text: &str) -> Result<String, Problem> {
+    parse_id(text).ok_or_else(Problem::not_found)
+}
+
+pub(crate) async fn store(context: Context) -> Result<Reply, Problem> {
+    let body: wire::Store = context.json()?;
+    let principal = context.principal()?;
+    let bot_id = bot_id(&body.bot_id)?;
+    bots::get_writable(&context.db, principal, &bot_id).await?;
+    let stored = botdata::store(
+        &context.db,
+        &Actor::new(principal, context.request_id()),
+        principal,
+        &vault().await?,
+        &bot_id,
+        body.expected_version,
+        &body.data,
+    )
+    .await?;
+    Reply::created(&json!({
+        "bot_id": stored.bot_id,
+        "version": stored.version,
+        "key_id": stored.sealed.key_id,
+        "stored_at": stored.stored_at,
+    }))
+}
+
+pub(crate) async fn retrieve(context: Context) -> Result<Reply, Problem> {
+    let query: wire::Which = context.query()?;
+    let stored =
+        botdata::retrieve(&context.db, context.principal()?, &bot_id(&query.bot_id)?).await?;
+    let base64 = vivesphere_crypto::base64;
+    Reply::ok(&json!({
+        "bot_id": stored.bot_id,
+        "version": stored.version,
+        "key_id": stored.sealed.key_id,
+        "algorithm": stored.sealed.algorithm,
+        "wrapped_key": base64(&stored.sealed.wrapped_key),
+        "wrap_nonce": base64(&stored.sealed.wrap_nonce),
+        "nonce": base64(&stored.sealed.nonce),
+        "ciphertext": base64(&stored.sealed.ciphertext),
+        "stored_at": stored.stored_at,
+    }))
+}
+
+pub(crate) async fn reveal(context: Context) -> Result<Reply, Problem> {
+    let body: wire::Which = context.json()?;
+    let principal = context.principal()?;
+    let bot_id = bot_id(&body.bot_id)?;
+    let (version, data) = botdata::reveal(
+        &context.db,
+        &Actor::new(principal, context.request_id()),
+        principal,
+        &vault().await?,
+        &bot_id,
+    )
+    .await?;
+    Reply::ok(&json!({"bot_id": bot_id, "version": version, "data": data}))
+}
+
+pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
+    let query: wire::Budget = context.query()?;
+    let budget = i64::from(query.budget_seconds.unwrap_or(4).min(55)) * 1000;
+    let started = Instant::now();
+    let vault = vault().await?;
+    let mut rotated = 0;
+    loop {
+        let (done, remaining) = botdata::rotate(&context.db, &vault, BATCH).await?;
+        rotated += done;
+        let spent = Instant::now().millis_since(started);
+        if remaining == 0 || done == 0 || spent >= budget {
+            return Reply::ok(&json!({
+                "rotated": rotated,
+                "remaining": remaining,
+                "duration_ms": spent,
+            }));
+        }
+    }
+}

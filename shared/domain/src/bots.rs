@@ -1,0 +1,457 @@
+//! Bots: accounts on X that this deployment acts for.
+
+use serde_json::json;
+use vivesphere_db::{Database, FromRow, Row, Transaction, params};
+
+use crate::permissions::Permission;
+use crate::time_zone::Zone;
+use crate::{Actor, Error, Instant, Listed, Page, Principal, Scope, audit, new_id};
+
+/// X's own ceiling of posts a day for an account.
+pub const DAILY_POSTS: u32 = 2400;
+
+/// A bot.
+#[derive(Debug, Clone)]
+pub struct Bot {
+    /// UUIDv7.
+    pub bot_id: String,
+    /// Unique among its owner's.
+    pub bot_name: String,
+    /// Whose it is.
+    pub owner_id: String,
+    /// On X, without `@`.
+    pub handle: Option<String>,
+    /// X's id of the account.
+    pub x_user_id: Option<String>,
+    /// `active`, `paused`, `needs_reauth` or `unconnected`.
+    pub status: String,
+    /// Why it is not active, as a stable code.
+    pub status_code: Option<String>,
+    /// Why it is not active, for people.
+    pub status_detail: Option<String>,
+    /// The persona it writes as.
+    pub persona_id: Option<String>,
+    /// IANA.
+    pub timezone: String,
+    /// Calls that may make a post in any 24 hours.
+    pub daily_post_limit: i64,
+    /// Rises with every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it last changed.
+    pub updated_at: Instant,
+}
+
+const COLUMNS: &str = "bot_id, bot_name, owner_id, handle, x_user_id, status, status_code,
+    status_detail, persona_id, timezone, daily_post_limit, version, created_at, updated_at";
+
+impl FromRow for Bot {
+    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+        Ok(Self {
+            bot_id: row.text(0)?,
+            bot_name: row.text(1)?,
+            owner_id: row.text(2)?,
+            handle: row.text_optional(3)?,
+            x_user_id: row.text_optional(4)?,
+            status: row.text(5)?,
+            status_code: row.text_optional(6)?,
+            status_detail: row.text_optional(7)?,
+            persona_id: row.text_optional(8)?,
+            timezone: row.text(9)?,
+            daily_post_limit: row.get(10)?,
+            version: row.get(11)?,
+            created_at: Instant::from_unix_millis(row.get(12)?),
+            updated_at: Instant::from_unix_millis(row.get(13)?),
+        })
+    }
+}
+
+/// What a bot is made of, or changed to: `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct BotChange {
+    /// 1 to 100 characters.
+    pub bot_name: Option<String>,
+    /// IANA.
+    pub timezone: Option<String>,
+    /// 1 to [`DAILY_POSTS`].
+    pub daily_post_limit: Option<u32>,
+    /// `Some(None)` takes the persona away.
+    pub persona_id: Option<Option<String>>,
+}
+
+impl BotChange {
+    fn check(&self) -> Result<(), Error> {
+        if let Some(name) = &self.bot_name
+            && (name.trim().is_empty()
+                || name.chars().count() > 100
+                || name.chars().any(char::is_control))
+        {
+            return Err(Error::invalid(
+                "/bot_name",
+                "must be 1 to 100 printable characters",
+            ));
+        }
+        if let Some(zone) = &self.timezone {
+            Zone::parse(zone)
+                .map_err(|_| Error::invalid("/timezone", "is not an IANA time zone"))?;
+        }
+        if let Some(limit) = self.daily_post_limit
+            && !(1..=DAILY_POSTS).contains(&limit)
+        {
+            return Err(Error::invalid(
+                "/daily_post_limit",
+                format!("must be 1 to {DAILY_POSTS}, X's own ceiling"),
+            ));
+        }
+        if let Some(Some(persona)) = &self.persona_id
+            && crate::parse_id(persona).is_none()
+        {
+            return Err(Error::invalid("/persona_id", "is not an id"));
+        }
+        Ok(())
+    }
+}
+
+fn name_taken(error: vivesphere_db::Error) -> Error {
+    if error.is_unique_violation("bots.bot_name") {
+        Error::conflict("bot_name_taken", "Another bot of yours has this name.")
+    } else {
+        error.into()
+    }
+}
+
+/// Makes a bot, not connected yet.
+///
+/// # Errors
+/// [`Error::Invalid`]; [`Error::Conflict`] `bot_name_taken`; storage.
+pub async fn create(
+    db: &Database,
+    actor: &Actor,
+    principal: &Principal,
+    new: &BotChange,
+) -> Result<Bot, Error> {
+    new.check()?;
+    let name = new.bot_name.clone().unwrap_or_default();
+    let bot_id = new_id();
+    let transaction = db.transaction().await?;
+    transaction
+        .execute(
+            "INSERT INTO bots (bot_id, owner_id, bot_name, status, persona_id, timezone,
+                daily_post_limit, created_at, updated_at)
+             VALUES (?1, ?2, ?3, 'unconnected', ?4, ?5, ?6, ?7, ?7)",
+            params![
+                bot_id.as_str(),
+                principal.id.as_str(),
+                name.as_str(),
+                new.persona_id.clone().flatten(),
+                new.timezone.as_deref().unwrap_or("UTC"),
+                new.daily_post_limit.unwrap_or(DAILY_POSTS),
+                Instant::now().unix_millis(),
+            ],
+        )
+        .await
+        .map_err(name_taken)?;
+    let detail = json!({"bot_name": name});
+    audit::record(&transaction, actor, "bot.created", &bot_id, &detail).await?;
+    transaction.commit().await?;
+    get(db, principal, &bot_id).await
+}
+
+/// A bot that the principal may see.
+///
+/// # Errors
+/// [`Error::NotFound`]; storage.
+pub async fn get(db: &Database, principal: &Principal, bot_id: &str) -> Result<Bot, Error> {
+    let owner = principal.scope(Permission::BotsReadAll).owner();
+    db.query_optional(
+        &format!(
+            "SELECT {COLUMNS} FROM bots
+             WHERE bot_id = ?2 AND deleted_at IS NULL AND (?1 IS NULL OR owner_id = ?1)"
+        ),
+        params![owner, bot_id],
+    )
+    .await?
+    .ok_or(Error::NotFound)
+}
+
+/// A bot that the principal may change. One that it may only see is forbidden, not absent.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`]; storage.
+pub async fn get_writable(
+    db: &Database,
+    principal: &Principal,
+    bot_id: &str,
+) -> Result<Bot, Error> {
+    let bot = get(db, principal, bot_id).await?;
+    match principal.scope(Permission::BotsWriteAll) {
+        Scope::Owner(owner) if owner != bot.owner_id => {
+            Err(Error::Forbidden("This bot is another's.".to_owned()))
+        }
+        _ => Ok(bot),
+    }
+}
+
+/// Bots by age: one's own, or another's with `bots:read_all`.
+///
+/// # Errors
+/// [`Error::Forbidden`]; storage.
+pub async fn list(
+    db: &Database,
+    principal: &Principal,
+    owner_id: Option<&str>,
+    page: &Page,
+) -> Result<Listed<Bot>, Error> {
+    let owner = match owner_id {
+        None => principal.id.clone(),
+        Some(owner) if owner == principal.id || principal.may(Permission::BotsReadAll) => {
+            owner.to_owned()
+        }
+        Some(_) => {
+            return Err(Error::Forbidden(
+                "Another's bots need the permission `bots:read_all`.".to_owned(),
+            ));
+        }
+    };
+    let rows = db
+        .query(
+            &format!(
+                "SELECT {COLUMNS} FROM bots
+                 WHERE owner_id = ?1 AND deleted_at IS NULL AND (?2 IS NULL OR bot_id > ?2)
+                 ORDER BY bot_id LIMIT ?3"
+            ),
+            params![owner, page.after.clone(), page.rows()],
+        )
+        .await?;
+    Ok(page.cut(rows, |bot: &Bot| &bot.bot_id))
+}
+
+/// Changes a bot.
+///
+/// # Errors
+/// [`Error::Invalid`], [`Error::NotFound`], [`Error::Forbidden`], [`Error::StaleVersion`],
+/// [`Error::Conflict`]; storage.
+pub async fn update(
+    db: &Database,
+    actor: &Actor,
+    principal: &Principal,
+    bot_id: &str,
+    expected_version: Option<i64>,
+    change: &BotChange,
+) -> Result<Bot, Error> {
+    change.check()?;
+    get_writable(db, principal, bot_id).await?;
+    let transaction = db.transaction().await?;
+    check_version(&transaction, bot_id, expected_version).await?;
+    let (has_persona, persona) = match &change.persona_id {
+        Some(persona) => (1, persona.clone()),
+        None => (0, None),
+    };
+    transaction
+        .execute(
+            "UPDATE bots SET bot_name = coalesce(?2, bot_name),
+                timezone = coalesce(?3, timezone),
+                daily_post_limit = coalesce(?4, daily_post_limit),
+                persona_id = CASE ?5 WHEN 1 THEN ?6 ELSE persona_id END,
+                version = version + 1, updated_at = ?7
+             WHERE bot_id = ?1",
+            params![
+                bot_id,
+                change.bot_name.clone(),
+                change.timezone.clone(),
+                change.daily_post_limit,
+                has_persona,
+                persona,
+                Instant::now().unix_millis(),
+            ],
+        )
+        .await
+        .map_err(name_taken)?;
+    audit::record(&transaction, actor, "bot.changed", bot_id, &json!({})).await?;
+    transaction.commit().await?;
+    get(db, principal, bot_id).await
+}
+
+async fn check_version(
+    transaction: &Transaction,
+    bot_id: &str,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let current: Option<i64> = transaction
+        .query_optional(
+            "SELECT version FROM bots WHERE bot_id = ? AND deleted_at IS NULL",
+            params![bot_id],
+        )
+        .await?;
+    match (current, expected) {
+        (None, _) => Err(Error::NotFound),
+        (Some(current), Some(expected)) if current != expected => {
+            Err(Error::StaleVersion { current })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sets the status, with the reason that people are shown. Does nothing to a deleted bot.
+///
+/// # Errors
+/// Storage.
+pub async fn set_status(
+    transaction: &Transaction,
+    actor: &Actor,
+    bot_id: &str,
+    status: &str,
+    reason: Option<(&str, &str)>,
+) -> Result<(), Error> {
+    let (code, detail) = reason.unzip();
+    transaction
+        .execute(
+            "UPDATE bots SET status = ?2, status_code = ?3, status_detail = ?4,
+                version = version + 1, updated_at = ?5
+             WHERE bot_id = ?1 AND deleted_at IS NULL",
+            params![bot_id, status, code, detail, Instant::now().unix_millis()],
+        )
+        .await?;
+    let detail = json!({"status": status, "code": code});
+    audit::record(transaction, actor, "bot.status_changed", bot_id, &detail).await?;
+    Ok(())
+}
+
+/// Pauses a bot, or lets a paused one go on.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`]; [`Error::Conflict`] `not_connected` when it has
+/// no working credentials; storage.
+pub async fn pause_or_resume(
+    db: &Database,
+    actor: &Actor,
+    principal: &Principal,
+    bot_id: &str,
+    pause: bool,
+) -> Result<Bot, Error> {
+    let bot = get_writable(db, principal, bot_id).await?;
+    if !matches!(bot.status.as_str(), "active" | "paused") {
+        return Err(Error::conflict(
+            "not_connected",
+            "Connect this bot first: it has no working credentials.",
+        ));
+    }
+    let transaction = db.transaction().await?;
+    let (status, reason) = if pause {
+        ("paused", Some(("paused_by_person", "Paused by a person.")))
+    } else {
+        ("active", None)
+    };
+    set_status(&transaction, actor, bot_id, status, reason).await?;
+    transaction.commit().await?;
+    get(db, principal, bot_id).await
+}
+
+/// Makes a bot active once its credentials are stored, with the account they belong to if that
+/// is known.
+///
+/// # Errors
+/// [`Error::Conflict`] `x_account_in_use` when another bot acts as this account; storage.
+pub async fn connected(
+    db: &Database,
+    actor: &Actor,
+    bot_id: &str,
+    account: Option<(&str, &str)>,
+) -> Result<(), Error> {
+    let transaction = db.transaction().await?;
+    if let Some((x_user_id, handle)) = account {
+        write_account(&transaction, bot_id, x_user_id, handle).await?;
+    }
+    transaction
+        .execute(
+            "DELETE FROM token_refreshes WHERE bot_id = ?",
+            params![bot_id],
+        )
+        .await?;
+    set_status(&transaction, actor, bot_id, "active", None).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Notes which account the credentials belong to.
+///
+/// # Errors
+/// [`Error::Conflict`] `x_account_in_use`; storage.
+pub async fn set_account(
+    db: &Database,
+    bot_id: &str,
+    x_user_id: &str,
+    handle: &str,
+) -> Result<(), Error> {
+    let transaction = db.transaction().await?;
+    write_account(&transaction, bot_id, x_user_id, handle).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn write_account(
+    transaction: &Transaction,
+    bot_id: &str,
+    x_user_id: &str,
+    handle: &str,
+) -> Result<(), Error> {
+    transaction
+        .execute(
+            "UPDATE bots SET x_user_id = ?2, handle = ?3, updated_at = ?4
+             WHERE bot_id = ?1 AND deleted_at IS NULL",
+            params![bot_id, x_user_id, handle, Instant::now().unix_millis()],
+        )
+        .await
+        .map_err(|error| {
+            if error.is_unique_violation("bots.x_user_id") {
+                Error::conflict(
+                    "x_account_in_use",
+                    "Another bot acts as this X account already.",
+                )
+            } else {
+                error.into()
+            }
+        })
+}
+
+/// Deletes a bot: its credentials are destroyed, its waiting posts cancelled.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`]; storage.
+pub async fn delete(
+    db: &Database,
+    actor: &Actor,
+    principal: &Principal,
+    bot_id: &str,
+) -> Result<(), Error> {
+    get_writable(db, principal, bot_id).await?;
+    let now = Instant::now().unix_millis();
+    let transaction = db.transaction().await?;
+    transaction
+        .execute("DELETE FROM botdata WHERE bot_id = ?", params![bot_id])
+        .await?;
+    let cancelled: Vec<String> = transaction
+        .query(
+            "UPDATE posts SET state = 'cancelled', next_attempt_at = NULL,
+                version = version + 1, updated_at = ?2
+             WHERE bot_id = ?1 AND state IN ('draft', 'awaiting_approval', 'scheduled')
+             RETURNING post_id",
+            params![bot_id, now],
+        )
+        .await?;
+    for post_id in cancelled {
+        let detail = json!({"reason": "bot_deleted"});
+        audit::record(&transaction, actor, "post.cancelled", &post_id, &detail).await?;
+    }
+    transaction
+        .execute(
+            "UPDATE bots SET deleted_at = ?2, status = 'unconnected', version = version + 1,
+                updated_at = ?2 WHERE bot_id = ?1",
+            params![bot_id, now],
+        )
+        .await?;
+    audit::record(&transaction, actor, "bot.deleted", bot_id, &json!({})).await?;
+    transaction.commit().await?;
+    Ok(())
+}
