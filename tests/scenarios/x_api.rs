@@ -191,6 +191,8 @@ async fn no_outcome_lies_about_what_was_stored() {
             .posts_of(&ann.user_id)
             .iter()
             .any(|post| post.text == text);
+        // X goes on although nobody listens any more.
+        assert!(stored || !std::matches!(fault, Fault::Slow { .. }));
         match outcome {
             CreateOutcome::Created(_) => assert!(stored, "{fault:?}"),
             CreateOutcome::Unknown(_) => {

@@ -12,6 +12,7 @@
 mod api;
 mod authorization;
 mod call;
+pub mod caller;
 mod clock;
 mod control;
 mod fake;

@@ -41,8 +41,14 @@ async fn connection(stream: TcpStream, router: Router) {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
         async move {
-            let answered: Result<Response, Infallible> = router.call(request.map(Body::new)).await;
-            let Ok(response) = answered;
+            // In a task of its own: a caller that hangs up does not stop X either.
+            let answering = tokio::spawn(async move {
+                let answered: Result<Response, Infallible> =
+                    router.call(request.map(Body::new)).await;
+                let Ok(response) = answered;
+                response
+            });
+            let response = answering.await.map_err(std::io::Error::other)?;
             // An error of the service closes the connection without a single byte of an answer.
             match response.extensions().get::<CutConnection>() {
                 Some(_) => Err(std::io::Error::other("cut")),
