@@ -17,13 +17,16 @@ pub mod bots;
 mod error;
 pub mod idempotency_keys;
 pub mod login_failures;
+pub mod oauth_states;
 mod page;
 pub mod permissions;
 pub mod post_state;
+pub mod posts;
 mod principal;
 pub mod sessions;
 pub mod signing_keys;
 pub mod time_zone;
+pub mod token_refreshes;
 pub mod users;
 pub mod weighted_length;
 
