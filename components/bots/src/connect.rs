@@ -1,0 +1,127 @@
+//! Connecting a bot to its account: OAuth 2.0 with PKCE (RFC 7636).
+
+use serde_json::json;
+use vivesphere_config as config;
+use vivesphere_crypto::{pkce, random};
+use vivesphere_domain::{Actor, Principal, bots, oauth_states};
+use vivesphere_http::{Context, Problem, Reply, StatusCode};
+use vivesphere_x_api::{AuthorizeRequest, TokenError, authorize_url};
+
+use crate::credentials::{self, Stored};
+use crate::handlers::{actor, bot_id};
+use crate::wire;
+
+const SCOPES: &[&str] = &[
+    "tweet.read",
+    "tweet.write",
+    "users.read",
+    "media.write",
+    "offline.access",
+];
+
+async fn redirect_uri() -> Result<String, Problem> {
+    let base = config::url("public_base_url").await?;
+    let base = base.as_str().trim_end_matches('/');
+    Ok(format!("{base}/api/v1/bots/callback"))
+}
+
+pub(crate) async fn begin(context: Context) -> Result<Reply, Problem> {
+    let bot_id = bot_id(&context)?;
+    let principal = context.principal()?;
+    bots::get_writable(&context.db, principal, &bot_id).await?;
+    let client_id = config::optional_text("x_client_id").await?.ok_or_else(|| {
+        Problem::new(
+            StatusCode::CONFLICT,
+            "x_app_not_configured",
+            "This deployment has no X app: its setting `x_client_id` is empty.",
+        )
+    })?;
+    let state = random::token("", 32).map_err(Problem::internal)?;
+    // Derived from the state, so that it need not be stored.
+    let key = config::secret_text("service_key").await?;
+    let verifier = pkce::verifier(key.expose().as_bytes(), state.expose());
+    oauth_states::begin(&context.db, state.expose(), &bot_id, &principal.id).await?;
+    let url = authorize_url(
+        config::url("x_authorize_url").await?,
+        &AuthorizeRequest {
+            client_id,
+            redirect_uri: &redirect_uri().await?,
+            scopes: SCOPES,
+            state: state.expose(),
+            code_challenge: &pkce::challenge(&verifier),
+        },
+    );
+    actor(&context)?;
+    Reply::ok(&json!({"authorize_url": url.as_str()}))
+}
+
+pub(crate) async fn callback(context: Context) -> Result<Reply, Problem> {
+    let query: wire::Callback = context.query()?;
+    let state = query
+        .state
+        .ok_or_else(|| Problem::malformed("The query has no state."))?;
+    let Some((bot_id, user_id)) = oauth_states::finish(&context.db, &state).await? else {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "state_unknown",
+            "This authorization is unknown, used or too old: begin again.",
+        ));
+    };
+    let Some(code) = query.code.filter(|_| query.error.is_none()) else {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "authorization_denied",
+            "The account's owner did not agree.",
+        ));
+    };
+    let key = config::secret_text("service_key").await?;
+    let verifier = pkce::verifier(key.expose().as_bytes(), &state);
+    let client = credentials::client().await?;
+    let app = credentials::app().await?;
+    let tokens = client
+        .exchange_code(app, &code, &redirect_uri().await?, &verifier)
+        .await
+        .map_err(refused)?;
+    let account = client
+        .users_me(tokens.access_token.expose())
+        .await
+        .map_err(|error| {
+            Problem::unavailable("x_unavailable", "X did not say whose account it is.", 5)
+                .caused_by(error)
+        })?;
+    let actor = Actor {
+        kind: "user",
+        id: user_id,
+        request_id: context.request_id().to_owned(),
+    };
+    // Another bot's account is refused before anything of this one is replaced.
+    bots::set_account(&context.db, &bot_id, &account.id, &account.username).await?;
+    let stored = Stored::new(tokens, None);
+    credentials::store(&context, &bot_id, None, &stored).await?;
+    bots::connected(
+        &context.db,
+        &actor,
+        &bot_id,
+        Some((&account.id, &account.username)),
+    )
+    .await?;
+    let bot = bots::get(&context.db, &Principal::service(), &bot_id).await?;
+    Reply::ok(&wire::BotBody::from(bot))
+}
+
+fn refused(error: TokenError) -> Problem {
+    match error {
+        TokenError::GrantDead(_) => Problem::new(
+            StatusCode::CONFLICT,
+            "code_refused",
+            "X did not accept the code: begin again.",
+        ),
+        TokenError::AppProblem(_) => Problem::new(
+            StatusCode::CONFLICT,
+            "x_app_refused",
+            "X did not accept this deployment's app: check its client id and secret.",
+        ),
+        other => Problem::unavailable("x_unavailable", "X did not answer; begin again.", 5)
+            .caused_by(other),
+    }
+}
