@@ -23,6 +23,7 @@ pub mod permissions;
 pub mod post_state;
 pub mod posts;
 mod principal;
+pub mod publishing;
 pub mod sessions;
 pub mod signing_keys;
 pub mod time_zone;
