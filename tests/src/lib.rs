@@ -1,3 +1,8 @@
-//! What the scenario tests stand on: stand-ins for the services outside.
+//! What the scenario tests stand on: the application as a process ([`app`]), people who use it
+//! ([`client`]), and stand-ins for the services outside ([`fake_x`]).
 
+pub mod app;
+pub mod build;
+pub mod client;
 pub mod fake_x;
+pub mod launch;

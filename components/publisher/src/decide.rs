@@ -1,0 +1,163 @@
+//! What follows from a call's outcome. No input or output here: one function, one table.
+
+use std::time::Duration;
+
+use vivesphere_domain::Instant;
+use vivesphere_domain::backoff::{Backoff, rate_limit_wait};
+use vivesphere_domain::publishing::{Effect, Outcome};
+use vivesphere_x_api::CreateOutcome;
+
+/// What the decisions depend on beside the outcome.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) now: Instant,
+    /// Attempts that counted before this one.
+    pub(crate) spent: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) reconcile_delay: Duration,
+    /// Evenly distributed.
+    pub(crate) random: u64,
+}
+
+/// Without a reset time from X: a whole window of its limits.
+const WINDOW: Duration = Duration::from_secs(900);
+
+impl Rules {
+    /// Another try after a backoff, or the end.
+    pub(crate) fn again_or_failed(&self) -> Effect {
+        if self.spent + 1 >= self.max_attempts {
+            return Effect::Failed;
+        }
+        let delay = Backoff::default().delay(self.spent, self.random);
+        Effect::Again {
+            at: self.now.plus(delay),
+            spent: true,
+        }
+    }
+
+    fn reset(&self, until: Option<i64>) -> Instant {
+        let wait = until
+            .map(|seconds| Instant::from_unix_seconds(seconds).millis_since(self.now))
+            .map_or(WINDOW, |wait| {
+                Duration::from_millis(wait.max(0).unsigned_abs())
+            });
+        self.now.plus(rate_limit_wait(wait, self.random))
+    }
+}
+
+/// What is written after X was asked to create a post.
+pub(crate) fn created(outcome: &CreateOutcome, rules: &Rules) -> Outcome {
+    let (name, effect) = match outcome {
+        CreateOutcome::Created(created) => ("sent", Effect::Sent(created.id.clone())),
+        CreateOutcome::Refused(_) => ("refused", Effect::Failed),
+        // Perhaps an earlier call of ours was carried out: the timeline knows.
+        CreateOutcome::Duplicate(_) => (
+            "refused",
+            Effect::LookAt(rules.now.plus(rules.reconcile_delay)),
+        ),
+        CreateOutcome::RateLimited(limited) => {
+            ("deferred", Effect::BotWaits(rules.reset(limited.until)))
+        }
+        // After a refresh too: the account is likely locked, and only a person can tell.
+        CreateOutcome::Unauthorized(_)
+        | CreateOutcome::AppBlocked(_)
+        | CreateOutcome::AccountBlocked(_) => ("refused", Effect::PauseBot),
+        CreateOutcome::Unknown(_) => (
+            "unknown",
+            Effect::LookAt(rules.now.plus(rules.reconcile_delay)),
+        ),
+        CreateOutcome::NotSent(_) => ("refused", rules.again_or_failed()),
+    };
+    Outcome {
+        name,
+        http_status: outcome.http_status(),
+        code: outcome.code().to_owned(),
+        detail: outcome.detail().to_owned(),
+        effect,
+    }
+}
+
+/// Not sent, and not the post's fault: it does not count.
+pub(crate) fn not_sent(code: &str, detail: &str, rules: &Rules) -> Outcome {
+    let delay = Duration::from_secs(5) + Backoff::default().delay(rules.spent, rules.random);
+    Outcome {
+        name: "deferred",
+        http_status: None,
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        effect: Effect::Again {
+            at: rules.now.plus(delay),
+            spent: false,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vivesphere_x_api::{NotSent, Refusal, Unknown};
+
+    fn rules(spent: u32) -> Rules {
+        Rules {
+            now: Instant::from_unix_seconds(1_800_000_000),
+            spent,
+            max_attempts: 8,
+            reconcile_delay: Duration::from_secs(30),
+            random: u64::MAX / 2,
+        }
+    }
+
+    fn refusal() -> Refusal {
+        Refusal {
+            status: 403,
+            code: "x",
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_looked_at_and_never_sent_again_at_once() {
+        let unknown = CreateOutcome::Unknown(Unknown {
+            status: None,
+            code: "timeout",
+            detail: String::new(),
+            retry_after: None,
+        });
+        for spent in 0..20 {
+            let outcome = created(&unknown, &rules(spent));
+            assert_eq!(outcome.name, "unknown");
+            assert!(matches!(outcome.effect, Effect::LookAt(at)
+                if at.millis_since(rules(0).now) == 30_000));
+        }
+        let duplicate = created(&CreateOutcome::Duplicate(refusal()), &rules(0));
+        assert!(matches!(duplicate.effect, Effect::LookAt(_)));
+    }
+
+    #[test]
+    fn the_last_attempt_ends_in_the_dead_letter() {
+        let not_sent = CreateOutcome::NotSent(NotSent {
+            code: "connection_refused",
+            detail: String::new(),
+        });
+        for spent in 0..7 {
+            assert!(matches!(
+                created(&not_sent, &rules(spent)).effect,
+                Effect::Again { spent: true, .. }
+            ));
+        }
+        assert_eq!(created(&not_sent, &rules(7)).effect, Effect::Failed);
+    }
+
+    #[test]
+    fn what_is_the_accounts_or_the_apps_matter_pauses_the_bot() {
+        for outcome in [
+            CreateOutcome::Unauthorized(refusal()),
+            CreateOutcome::AppBlocked(refusal()),
+            CreateOutcome::AccountBlocked(refusal()),
+        ] {
+            assert_eq!(created(&outcome, &rules(0)).effect, Effect::PauseBot);
+        }
+        let refused = created(&CreateOutcome::Refused(refusal()), &rules(0));
+        assert_eq!(refused.effect, Effect::Failed);
+    }
+}

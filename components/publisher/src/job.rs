@@ -1,0 +1,205 @@
+//! One run: claim, send, write, until nothing is due or the budget is used up.
+
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use serde::{Deserialize, Serialize};
+use vivesphere_config as config;
+use vivesphere_crypto::random;
+use vivesphere_db::Database;
+use vivesphere_domain::publishing::{self, Claimed, Effect, Outcome};
+use vivesphere_domain::{Actor, Instant};
+use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_x_api::{Client, CreateOutcome, NewPost};
+
+use crate::decide::{self, Rules};
+use crate::reconcile;
+use crate::tokens::Tokens;
+
+/// Calls in flight at once, each for another bot.
+const AT_ONCE: usize = 32;
+const DEFAULT_BUDGET_SECONDS: u32 = 4;
+const MAX_BUDGET_SECONDS: u32 = 55;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    #[serde(default)]
+    budget_seconds: Option<u32>,
+}
+
+/// What a run has done.
+#[derive(Debug, Default, Serialize)]
+struct Done {
+    claimed: usize,
+    published: usize,
+    deferred: usize,
+    failed: usize,
+    unknown: usize,
+    remaining: i64,
+    duration_ms: i64,
+}
+
+impl Done {
+    fn count(&mut self, outcome: &Outcome) {
+        match outcome.effect {
+            Effect::Sent(_) => self.published += 1,
+            Effect::Failed => self.failed += 1,
+            Effect::LookAt(_) => self.unknown += 1,
+            Effect::Again { .. } | Effect::PauseBot | Effect::BotWaits(_) => self.deferred += 1,
+        }
+    }
+}
+
+struct Run {
+    db: Database,
+    actor: Actor,
+    client: Client,
+    tokens: Tokens,
+    timeout: Duration,
+    lease: i64,
+    template: Rules,
+}
+
+pub(crate) async fn run(context: Context) -> Result<Reply, Problem> {
+    let query: Query = context.query()?;
+    let budget = query
+        .budget_seconds
+        .unwrap_or(DEFAULT_BUDGET_SECONDS)
+        .min(MAX_BUDGET_SECONDS);
+    let started = Instant::now();
+    let end = started.plus(Duration::from_secs(budget.into()));
+    let run = Run::new(&context).await?;
+    let delay = i64::try_from(run.template.reconcile_delay.as_millis()).unwrap_or(i64::MAX);
+    let timeout = i64::try_from(run.timeout.as_millis()).unwrap_or(i64::MAX);
+    publishing::recover(&run.db, &run.actor, timeout, delay).await?;
+    let mut done = Done::default();
+    run.look_for_doubts(&mut done, end).await?;
+    run.send_due(&mut done, end).await?;
+    done.remaining = publishing::remaining(&run.db).await?;
+    done.duration_ms = Instant::now().millis_since(started);
+    Reply::ok(&done)
+}
+
+impl Run {
+    async fn new(context: &Context) -> Result<Self, Problem> {
+        let seconds = |number: u64| Duration::from_secs(number);
+        let timeout = seconds(config::integer("x_request_timeout_seconds").await?);
+        // A lease must outlast a whole call, with the refresh that may stand before it.
+        let lease = seconds(config::integer("publish_lease_seconds").await?)
+            .max(timeout * 3 + Duration::from_secs(5));
+        let max_attempts = config::integer("publish_max_attempts").await?;
+        Ok(Self {
+            db: context.db,
+            actor: Actor::new(context.principal()?, context.request_id()),
+            client: Client::new(config::url("x_api_base_url").await?.clone(), timeout),
+            tokens: Tokens::new(context.request_id()),
+            timeout,
+            lease: i64::try_from(lease.as_millis()).unwrap_or(i64::MAX),
+            template: Rules {
+                now: Instant::now(),
+                spent: 0,
+                max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
+                reconcile_delay: seconds(config::integer("publish_reconcile_delay_seconds").await?),
+                random: 0,
+            },
+        })
+    }
+
+    fn rules(&self, spent: u32) -> Rules {
+        // Without randomness the backoff is at its longest; nothing else depends on it.
+        reconcile::rules(&self.template, spent, random::number().unwrap_or(u64::MAX))
+    }
+
+    async fn look_for_doubts(&self, done: &mut Done, end: Instant) -> Result<(), Problem> {
+        loop {
+            let doubts = publishing::claim_doubts(&self.db, AT_ONCE, self.lease).await?;
+            if doubts.is_empty() {
+                return Ok(());
+            }
+            let mut looking: FuturesUnordered<_> = doubts
+                .into_iter()
+                .map(|doubt| async move {
+                    let rules = self.rules(doubt.spent);
+                    let outcome =
+                        reconcile::look(&self.db, &self.client, &self.tokens, &doubt, &rules)
+                            .await?;
+                    publishing::settle(&self.db, &self.actor, &doubt, &outcome).await?;
+                    Ok::<_, vivesphere_domain::Error>(outcome)
+                })
+                .collect();
+            while let Some(outcome) = looking.next().await {
+                done.count(&outcome?);
+            }
+            if Instant::now() >= end {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn send_due(&self, done: &mut Done, end: Instant) -> Result<(), Problem> {
+        let mut calls = FuturesUnordered::new();
+        loop {
+            if calls.len() < AT_ONCE && Instant::now() < end {
+                let free = AT_ONCE - calls.len();
+                let claimed = publishing::claim(&self.db, &self.actor, free, self.lease).await?;
+                done.claimed += claimed.len();
+                calls.extend(claimed.into_iter().map(|claimed| self.send(claimed)));
+            }
+            let Some(first) = calls.next().await else {
+                return Ok(());
+            };
+            // All that are ready go into one transaction: a commit costs a disk write.
+            let mut results = vec![first];
+            while let Some(Some(ready)) = futures::FutureExt::now_or_never(calls.next()) {
+                results.push(ready);
+            }
+            publishing::finish(&self.db, &self.actor, &results).await?;
+            for (_, outcome) in &results {
+                done.count(outcome);
+            }
+        }
+    }
+
+    async fn send(&self, claimed: Claimed) -> (Claimed, Outcome) {
+        let outcome = self.call(&claimed).await;
+        (claimed, outcome)
+    }
+
+    async fn call(&self, claimed: &Claimed) -> Outcome {
+        let mut token = match self.tokens.of(&claimed.bot_id).await {
+            Ok(token) => token,
+            Err(none) => {
+                return decide::not_sent(&none.code, &none.detail, &self.rules(claimed.spent));
+            }
+        };
+        let post = NewPost {
+            text: &claimed.text,
+            in_reply_to: claimed.in_reply_to.as_deref(),
+        };
+        let mut refreshed = false;
+        loop {
+            // A call that could outlive the lease is not made: another would take it for lost.
+            if claimed.leased_until < Instant::now().plus(self.timeout) {
+                let rules = self.rules(claimed.spent);
+                return decide::not_sent("lease_too_short", "asking for a token took long", &rules);
+            }
+            let outcome = self
+                .client
+                .create_post(token.access_token.expose(), &post)
+                .await;
+            if matches!(outcome, CreateOutcome::Unauthorized(_)) && !refreshed {
+                refreshed = true;
+                match self.tokens.instead_of(&claimed.bot_id, &token).await {
+                    Ok(other) => token = other,
+                    Err(none) => {
+                        let rules = self.rules(claimed.spent);
+                        return decide::not_sent(&none.code, &none.detail, &rules);
+                    }
+                }
+                continue;
+            }
+            return decide::created(&outcome, &self.rules(claimed.spent));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Access tokens, asked from `bots` once per bot and run.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::json;
+use vivesphere_crypto::Secret;
+use vivesphere_http::internal;
+
+/// A bot's token and account.
+#[derive(Clone)]
+pub(crate) struct Token {
+    pub(crate) access_token: Secret<String>,
+    pub(crate) version: i64,
+    pub(crate) x_user_id: String,
+}
+
+/// Why there is none: nothing was sent.
+#[derive(Debug)]
+pub(crate) struct NoToken {
+    pub(crate) code: String,
+    pub(crate) detail: String,
+    /// X rejected this version while `bots` asked whose account it is.
+    pub(crate) rejected: bool,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: String,
+    version: i64,
+    x_user_id: String,
+}
+
+/// The tokens of one run. It ends with the run, so no token outlives it.
+pub(crate) struct Tokens {
+    request_id: String,
+    known: RefCell<HashMap<String, Token>>,
+}
+
+impl Tokens {
+    pub(crate) fn new(request_id: &str) -> Self {
+        Self {
+            request_id: request_id.to_owned(),
+            known: RefCell::default(),
+        }
+    }
+
+    /// A token that works as far as anybody knows.
+    pub(crate) async fn of(&self, bot_id: &str) -> Result<Token, NoToken> {
+        if let Some(token) = self.known.borrow().get(bot_id) {
+            return Ok(token.clone());
+        }
+        match self.ask(bot_id, None).await {
+            // The first version is the likely one; any other answer says what it is.
+            Err(refused) if refused.rejected => self.ask(bot_id, Some(-1)).await,
+            other => other,
+        }
+    }
+
+    /// Another token, after X has rejected this one.
+    pub(crate) async fn instead_of(&self, bot_id: &str, token: &Token) -> Result<Token, NoToken> {
+        self.known.borrow_mut().remove(bot_id);
+        self.ask(bot_id, Some(token.version)).await
+    }
+
+    async fn ask(&self, bot_id: &str, rejected_version: Option<i64>) -> Result<Token, NoToken> {
+        let path = format!("/internal/bots/{bot_id}/access-token");
+        let body = json!({"rejected_version": rejected_version});
+        let answer: Result<Answer, internal::Error> =
+            internal::post("bots", &path, &body, &self.request_id).await;
+        match answer {
+            Ok(answer) => {
+                let token = Token {
+                    access_token: Secret::new(answer.access_token),
+                    version: answer.version,
+                    x_user_id: answer.x_user_id,
+                };
+                self.known
+                    .borrow_mut()
+                    .insert(bot_id.to_owned(), token.clone());
+                Ok(token)
+            }
+            Err(error) => Err(NoToken {
+                detail: error.to_string(),
+                rejected: matches!(&error, internal::Error::Refused { code, .. }
+                    if code == "token_rejected"),
+                code: match error {
+                    internal::Error::Refused { code, .. } if !code.is_empty() => code,
+                    _ => "component_unavailable".to_owned(),
+                },
+            }),
+        }
+    }
+}
