@@ -1,14 +1,20 @@
 //! Extract → parse → domain → wire.
 
-use serde_json::{Value, json};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
 use vivesphere_config as config;
 use vivesphere_crypto::{JwkSet, Secret, Verdict};
 use vivesphere_domain::sessions::{self, Refreshed, Started};
-use vivesphere_domain::users::{self, UserChange};
-use vivesphere_domain::{Actor, Instant, login_failures, parse_id, signing_keys};
-use vivesphere_http::{Context, Problem, Reply, StatusCode, verify};
+use vivesphere_domain::users::{self, PasswordChange, SignIn, User, UserChange};
+use vivesphere_domain::{Actor, Instant, expiry, parse_id, signing_keys};
+use vivesphere_http::{Context, HeaderValue, Problem, Reply, StatusCode, header, verify};
 
 use crate::{tokens, wire};
+
+/// Seconds that a run of a job takes when its caller says nothing, and at most.
+const DEFAULT_BUDGET_SECONDS: u32 = 4;
+const MAX_BUDGET_SECONDS: u32 = 55;
 
 fn actor(context: &Context) -> Result<Actor, Problem> {
     Ok(Actor::new(context.principal()?, context.request_id()))
@@ -21,35 +27,33 @@ fn user_id(context: &Context) -> Result<String, Problem> {
 pub(crate) async fn login(context: Context) -> Result<Reply, Problem> {
     let login: wire::Login = context.json()?;
     let anonymous = Actor::anonymous(context.request_id());
-    let address = context.client_address();
-    login_failures::check(&context.db, &login.username, address).await?;
     let admin = config::text("bootstrap_admin_username").await?;
     let password = config::secret_text("bootstrap_admin_password").await?;
     users::bootstrap(&context.db, &anonymous, admin, password).await?;
-    let user = users::authenticate(&context.db, &login.username, &login.password).await?;
-    let Some(user) = user else {
-        login_failures::note(&context.db, &login.username, address).await?;
-        return Err(Problem::unauthorized(
+    let attempt = SignIn {
+        username: &login.username,
+        password: &login.password,
+        address: context.client_address(),
+        lifetime_days: config::integer("refresh_token_days").await?,
+    };
+    match users::sign_in(&context.db, &anonymous, &attempt).await? {
+        Some((user, started)) => signed_in(&context, &user, &started).await,
+        None => Err(Problem::unauthorized(
             "invalid_credentials",
             "The username or the password is not right.",
-        ));
-    };
-    login_failures::forget(&context.db, &login.username).await?;
-    let days = config::integer("refresh_token_days").await?;
-    let started = sessions::start(&context.db, &anonymous, &user.user_id, days).await?;
-    signed_in(&context, &user.user_id, &started).await
+        )),
+    }
 }
 
 /// The body of login and refresh.
-async fn signed_in(context: &Context, user_id: &str, started: &Started) -> Result<Reply, Problem> {
-    let user = users::get(&context.db, user_id).await?;
-    let (token, expires_in) = tokens::issue(&context.db, user_id, &started.session_id).await?;
+async fn signed_in(context: &Context, user: &User, started: &Started) -> Result<Reply, Problem> {
+    let (token, expires_in) =
+        tokens::issue(&context.db, &user.user_id, &started.session_id).await?;
     Reply::ok(&json!({
         "token": token.expose(),
         "token_type": "Bearer",
         "expires_in": expires_in,
         "refresh_token": started.refresh_token.expose(),
-        "refresh_expires_at": started.refresh_expires_at,
         "refresh_expires_in": started.refresh_expires_at.millis_since(Instant::now()) / 1000,
         "user": {"user_id": user.user_id, "username": user.username, "roles": user.roles},
     }))
@@ -94,7 +98,10 @@ pub(crate) async fn validate(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn refresh(context: Context) -> Result<Reply, Problem> {
     let body: wire::Refresh = context.json()?;
     match exchange(&context, &body.refresh_token).await? {
-        Refreshed::Next(started, user_id) => signed_in(&context, &user_id, &started).await,
+        Refreshed::Next(started, user_id) => {
+            let user = users::get(&context.db, &user_id).await?;
+            signed_in(&context, &user, &started).await
+        }
         Refreshed::Reused => Err(Problem::unauthorized(
             "refresh_reused",
             "This refresh token was used before; its whole session has been ended.",
@@ -114,9 +121,18 @@ async fn exchange(context: &Context, token: &Secret<String>) -> Result<Refreshed
 
 /// OAuth 2.0 (RFC 6749): the bodies and errors are the RFC's, not this API's.
 pub(crate) async fn token(context: Context) -> Result<Reply, Problem> {
-    let form: wire::TokenForm = context.form()?;
-    let refused = |status: StatusCode, error: &str| Reply::json(status, &json!({"error": error}));
+    // A parameter that is sent twice, or a body that is no form (section 5.2).
+    let Ok(form) = context.form::<wire::TokenForm>() else {
+        return refuse(&wire::TokenError {
+            error: "invalid_request",
+            error_description: "Send a form, each parameter once.",
+        });
+    };
     match form.grant_type.as_str() {
+        "refresh_token" if form.refresh_token.is_empty() => refuse(&wire::TokenError {
+            error: "invalid_request",
+            error_description: "refresh_token is missing.",
+        }),
         "refresh_token" => match exchange(&context, &Secret::new(form.refresh_token)).await? {
             Refreshed::Next(started, user_id) => {
                 let (token, expires_in) =
@@ -128,21 +144,42 @@ pub(crate) async fn token(context: Context) -> Result<Reply, Problem> {
                     "refresh_token": started.refresh_token.expose(),
                 }))
             }
-            Refreshed::Reused | Refreshed::Invalid => {
-                refused(StatusCode::BAD_REQUEST, "invalid_grant")
-            }
+            Refreshed::Reused | Refreshed::Invalid => refuse(&wire::TokenError {
+                error: "invalid_grant",
+                error_description: "The refresh token is unknown, used, expired or revoked.",
+            }),
         },
         // No access keys are handed out, so no client is known.
-        "client_credentials" => refused(StatusCode::UNAUTHORIZED, "invalid_client"),
-        "" => refused(StatusCode::BAD_REQUEST, "invalid_request"),
-        _ => refused(StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+        "client_credentials" => refuse(&wire::TokenError {
+            error: "invalid_client",
+            error_description: "There is no such client.",
+        }),
+        "" => refuse(&wire::TokenError {
+            error: "invalid_request",
+            error_description: "grant_type is missing.",
+        }),
+        _ => refuse(&wire::TokenError {
+            error: "unsupported_grant_type",
+            error_description: "grant_type must be refresh_token or client_credentials.",
+        }),
     }
 }
 
+/// RFC 6749, section 5.2: 400, but 401 with a challenge for an unknown client.
+fn refuse(error: &wire::TokenError) -> Result<Reply, Problem> {
+    if error.error != "invalid_client" {
+        return Reply::json(StatusCode::BAD_REQUEST, error);
+    }
+    let challenge = HeaderValue::from_static("Basic realm=\"vivesphere\"");
+    let reply = Reply::json(StatusCode::UNAUTHORIZED, error)?;
+    Ok(reply.header(header::WWW_AUTHENTICATE, challenge))
+}
+
 pub(crate) async fn logout(context: Context) -> Result<Reply, Problem> {
-    let _: wire::Logout = context.json_or_default()?;
-    let session_id = context.principal()?.session_id.clone();
-    sessions::revoke(&context.db, &actor(&context)?, &session_id, "logout").await?;
+    let body: wire::Logout = context.json_or_default()?;
+    let token = body.refresh_token.map(Secret::new);
+    let session_id = &context.principal()?.session_id;
+    sessions::log_out(&context.db, &actor(&context)?, session_id, token.as_ref()).await?;
     Ok(Reply::no_content())
 }
 
@@ -158,15 +195,15 @@ pub(crate) async fn me(context: Context) -> Result<Reply, Problem> {
 
 pub(crate) async fn change_password(context: Context) -> Result<Reply, Problem> {
     let body: wire::Password = context.json()?;
-    let session_id = &context.principal()?.session_id;
-    users::change_password(
-        &context.db,
-        &actor(&context)?,
-        session_id,
-        &body.current_password,
-        &body.new_password,
-    )
-    .await?;
+    let principal = context.principal()?;
+    let change = PasswordChange {
+        username: &principal.username,
+        address: context.client_address(),
+        session_id: &principal.session_id,
+        current: &body.current_password,
+        new: &body.new_password,
+    };
+    users::change_password(&context.db, &actor(&context)?, &change).await?;
     Ok(Reply::no_content())
 }
 
@@ -178,7 +215,9 @@ pub(crate) async fn health(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn jwks(context: Context) -> Result<Reply, Problem> {
     tokens::prepare(&context.db).await?;
     let keys = signing_keys::current(&context.db, Instant::now()).await?;
-    Reply::ok(&JwkSet::new(&keys))
+    // Who verifies elsewhere may keep the keys for a while: an old one stays for a day.
+    let kept = HeaderValue::from_static("public, max-age=300");
+    Ok(Reply::ok(&JwkSet::new(&keys))?.header(header::CACHE_CONTROL, kept))
 }
 
 pub(crate) async fn create_user(context: Context) -> Result<Reply, Problem> {
@@ -233,10 +272,23 @@ pub(crate) async fn delete_user(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn expire(context: Context) -> Result<Reply, Problem> {
+    let query: wire::JobQuery = context.query()?;
+    let budget = query
+        .budget_seconds
+        .unwrap_or(DEFAULT_BUDGET_SECONDS)
+        .min(MAX_BUDGET_SECONDS);
     let started = Instant::now();
-    let deleted = sessions::expire(&context.db).await?;
-    Reply::ok(&json!({
-        "deleted": deleted,
-        "duration_ms": Instant::now().millis_since(started),
-    }))
+    let end = started.plus(Duration::from_secs(budget.into()));
+    let expired = expiry::run(&context.db, end).await?;
+    let total: usize = expired.deleted.iter().map(|(_, rows)| rows).sum();
+    let mut body: Map<String, Value> = expired
+        .deleted
+        .iter()
+        .map(|(table, rows)| ((*table).to_owned(), json!(rows)))
+        .collect();
+    body.insert("deleted".to_owned(), json!(total));
+    body.insert("remaining".to_owned(), json!(expired.remaining));
+    let duration = Instant::now().millis_since(started);
+    body.insert("duration_ms".to_owned(), json!(duration));
+    Reply::ok(&body)
 }

@@ -22,10 +22,10 @@ pub(crate) async fn prepare(db: &Database) -> Result<(), Problem> {
     let key = SigningKey::from_seed(seed).map_err(Problem::internal)?;
     let now = Instant::now();
     let known = signing_keys::current(db, now).await?;
-    // The newest comes first: it is current already when it is ours.
+    // The current one comes first: nothing is to be written when it is ours.
     if known
         .first()
-        .is_none_or(|newest| newest.kid() != key.public_key().kid())
+        .is_none_or(|current| current.kid() != key.public_key().kid())
     {
         let transaction = db.transaction().await.map_err(Error::from)?;
         signing_keys::make_current(&transaction, key.public_key(), now).await?;

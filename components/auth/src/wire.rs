@@ -23,9 +23,8 @@ pub(crate) struct Refresh {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Logout {
-    /// Accepted for clients that send it; the session of the bearer token ends either way.
-    #[serde(default, rename = "refresh_token")]
-    pub(crate) _refresh_token: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    pub(crate) refresh_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -73,13 +72,29 @@ pub(crate) struct ListQuery {
     pub(crate) cursor: Option<String>,
 }
 
-/// RFC 6749, sections 4.4.2 and 6.
+/// RFC 6749, sections 4.4.2 and 6. Unknown parameters are to be ignored (section 3.2), and one
+/// without a value counts as left out.
 #[derive(Deserialize)]
 pub(crate) struct TokenForm {
     #[serde(default)]
     pub(crate) grant_type: String,
     #[serde(default)]
     pub(crate) refresh_token: String,
+}
+
+/// RFC 6749, section 5.2.
+#[derive(Serialize)]
+pub(crate) struct TokenError {
+    pub(crate) error: &'static str,
+    pub(crate) error_description: &'static str,
+}
+
+/// Of a job entry.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobQuery {
+    #[serde(default)]
+    pub(crate) budget_seconds: Option<u32>,
 }
 
 #[derive(Serialize)]

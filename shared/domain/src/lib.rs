@@ -15,6 +15,7 @@ pub mod backoff;
 pub mod botdata;
 pub mod bots;
 mod error;
+pub mod expiry;
 pub mod health;
 pub mod idempotency_keys;
 pub mod login_failures;

@@ -80,8 +80,8 @@ pub enum Refreshed {
 ///
 /// # Errors
 /// Storage, or no randomness.
-pub async fn start(
-    db: &Database,
+pub(crate) async fn start(
+    transaction: &Transaction,
     actor: &Actor,
     user_id: &str,
     lifetime_days: u64,
@@ -89,7 +89,6 @@ pub async fn start(
     let now = Instant::now();
     let session_id = new_id();
     let expires_at = now.plus_millis(days(lifetime_days));
-    let transaction = db.transaction().await?;
     transaction
         .execute(
             "INSERT INTO sessions (session_id, user_id, created_at, expires_at)
@@ -102,26 +101,24 @@ pub async fn start(
             ],
         )
         .await?;
-    let refresh_token = insert_refresh_token(&transaction, &session_id, now, expires_at).await?;
-    let actor = Actor {
-        kind: "user",
-        id: user_id.to_owned(),
-        ..actor.clone()
-    };
-    audit::record(
-        &transaction,
-        &actor,
-        "session.started",
-        &session_id,
-        &json!({}),
-    )
-    .await?;
-    transaction.commit().await?;
+    let refresh_token = insert_refresh_token(transaction, &session_id, now, expires_at).await?;
+    let actor = actor_of(actor, user_id);
+    let action = "session.started";
+    audit::record(transaction, &actor, action, &session_id, &json!({})).await?;
     Ok(Started {
         session_id,
         refresh_token,
         refresh_expires_at: expires_at,
     })
+}
+
+/// Who shows a user's password or refresh token acts as that user.
+fn actor_of(actor: &Actor, user_id: &str) -> Actor {
+    Actor {
+        kind: "user",
+        id: user_id.to_owned(),
+        ..actor.clone()
+    }
 }
 
 fn days(number: u64) -> i64 {
@@ -204,6 +201,9 @@ pub async fn refresh(
         )
         .await?;
     let refresh_token = insert_refresh_token(&transaction, &session_id, now, expires_at).await?;
+    let actor = actor_of(actor, &user_id);
+    let action = "session.refreshed";
+    audit::record(&transaction, &actor, action, &session_id, &json!({})).await?;
     transaction.commit().await?;
     let started = Started {
         session_id,
@@ -213,22 +213,63 @@ pub async fn refresh(
     Ok(Refreshed::Next(started, user_id))
 }
 
-/// Ends a session: its access and refresh tokens are dead at once, everywhere.
+/// Ends the session of who logs out, and that of the refresh token it gives, if that is another
+/// one of the same user: their access and refresh tokens are dead at once, everywhere.
 ///
 /// # Errors
 /// Storage.
-pub async fn revoke(
+pub async fn log_out(
     db: &Database,
     actor: &Actor,
     session_id: &str,
-    reason: &str,
+    refresh_token: Option<&Secret<String>>,
 ) -> Result<(), crate::Error> {
+    let now = Instant::now();
     let transaction = db.transaction().await?;
-    revoke_in(&transaction, actor, session_id, reason, Instant::now()).await?;
+    revoke_in(&transaction, actor, session_id, "logout", now).await?;
+    if let Some(token) = refresh_token {
+        let other: Option<String> = transaction
+            .query_optional(
+                "SELECT s.session_id FROM refresh_tokens r
+                    JOIN sessions s ON s.session_id = r.session_id
+                 WHERE r.token_hash = ? AND s.user_id = ?",
+                params![TokenHash::of(token.expose()).hex(), actor.id.as_str()],
+            )
+            .await?;
+        if let Some(other) = other {
+            revoke_in(&transaction, actor, &other, "logout", now).await?;
+        }
+    }
     transaction.commit().await?;
     Ok(())
 }
 
+/// Ends a user's sessions, all of them or all `but` one.
+///
+/// # Errors
+/// Storage.
+pub(crate) async fn revoke_all(
+    transaction: &Transaction,
+    actor: &Actor,
+    user_id: &str,
+    but: Option<&str>,
+    reason: &str,
+    now: Instant,
+) -> Result<(), crate::Error> {
+    let sessions: Vec<String> = transaction
+        .query(
+            "SELECT session_id FROM sessions
+             WHERE user_id = ?1 AND session_id <> ?2 AND revoked_at IS NULL AND expires_at > ?3",
+            params![user_id, but.unwrap_or_default(), now.unix_millis()],
+        )
+        .await?;
+    for session_id in sessions {
+        revoke_in(transaction, actor, &session_id, reason, now).await?;
+    }
+    Ok(())
+}
+
+/// A session that has ended already is left as it is, and the audit trail with it.
 async fn revoke_in(
     transaction: &Transaction,
     actor: &Actor,
@@ -236,55 +277,16 @@ async fn revoke_in(
     reason: &str,
     now: Instant,
 ) -> Result<(), crate::Error> {
-    transaction
-        .execute(
+    let ended: Option<i64> = transaction
+        .query_optional(
             "UPDATE sessions SET revoked_at = ?, revoke_reason = ?
-             WHERE session_id = ? AND revoked_at IS NULL",
+             WHERE session_id = ? AND revoked_at IS NULL RETURNING 1",
             params![now.unix_millis(), reason, session_id],
         )
         .await?;
-    let detail = json!({"reason": reason});
-    audit::record(transaction, actor, "session.revoked", session_id, &detail).await?;
-    Ok(())
-}
-
-/// Deletes what has expired: sessions, tokens, failures, idempotency keys, authorizations.
-/// Gives back how many rows went.
-///
-/// # Errors
-/// Storage.
-pub async fn expire(db: &Database) -> Result<u64, crate::Error> {
-    let now = Instant::now().unix_millis();
-    let day = 86_400_000;
-    let mut deleted = 0;
-    for (statement, before) in [
-        (
-            "DELETE FROM refresh_tokens WHERE expires_at < ? RETURNING 1",
-            now - day,
-        ),
-        (
-            "DELETE FROM sessions WHERE expires_at < ? RETURNING 1",
-            now - day,
-        ),
-        (
-            "DELETE FROM login_failures WHERE failed_at < ? RETURNING 1",
-            now - day,
-        ),
-        (
-            "DELETE FROM idempotency_keys WHERE created_at < ? RETURNING 1",
-            now - day,
-        ),
-        (
-            "DELETE FROM oauth_states WHERE expires_at < ? RETURNING 1",
-            now - day,
-        ),
-        (
-            "DELETE FROM rate_limits WHERE window_start < ? RETURNING 1",
-            now - day,
-        ),
-    ] {
-        let rows: Vec<i64> = db.query(statement, params![before]).await?;
-        deleted += rows.len() as u64;
+    if ended.is_some() {
+        let detail = json!({"reason": reason});
+        audit::record(transaction, actor, "session.revoked", session_id, &detail).await?;
     }
-    Ok(deleted)
+    Ok(())
 }

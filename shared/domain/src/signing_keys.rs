@@ -10,7 +10,7 @@ use crate::Instant;
 /// lives (the setting `access_token_seconds` is at most a day).
 const OVERLAP_MILLISECONDS: i64 = 86_400_000;
 
-/// The keys that verify now: the current one, and those whose tokens may still be out.
+/// The keys that verify now: the current one first, then those whose tokens may still be out.
 ///
 /// # Errors
 /// Any storage error.
@@ -18,7 +18,8 @@ pub async fn current(db: &Database, now: Instant) -> Result<Vec<PublicKey>, Erro
     let rows: Vec<Row> = db
         .query(
             "SELECT public_key FROM signing_keys
-             WHERE retired_at IS NULL OR retired_at > ? ORDER BY created_at DESC",
+             WHERE retired_at IS NULL OR retired_at > ?
+             ORDER BY retired_at IS NULL DESC, created_at DESC",
             params![now.unix_millis() - OVERLAP_MILLISECONDS],
         )
         .await?;

@@ -1,11 +1,17 @@
 //! Users: people who sign in. Passwords are kept as argon2id hashes.
 
+mod sign_in;
+
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use vivesphere_crypto::{Secret, password};
 use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
 use crate::permissions::BuiltInRole;
-use crate::{Actor, Error, Instant, Listed, Page, audit, new_id};
+use crate::{Actor, Error, Instant, Listed, Page, audit, new_id, sessions};
+
+pub use sign_in::{PasswordChange, SignIn, bootstrap, change_password, sign_in};
 
 /// Fewest characters of a password (NIST SP 800-63B asks for 8 at least; here it guards bots).
 const PASSWORD_CHARACTERS: usize = 12;
@@ -59,18 +65,18 @@ impl FromRow for User {
     }
 }
 
-/// Checks a new username: 3 to 64 letters, digits, `.`, `_`, `-` or `@`.
+/// Checks a new username. No letters beyond ASCII: two names that look alike would be two users.
 fn check_username(username: &str) -> Result<(), Error> {
-    let fits = (3..=64).contains(&username.chars().count())
+    let fits = (3..=64).contains(&username.len())
         && username
-            .chars()
-            .all(|letter| letter.is_alphanumeric() || "._-@".contains(letter));
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-@+".contains(&byte));
     if fits {
         Ok(())
     } else {
         Err(Error::invalid(
             "/username",
-            "must be 3 to 64 letters, digits, or . _ - @",
+            "must be 3 to 64 letters from a to z, digits, or . _ - @ +",
         ))
     }
 }
@@ -205,57 +211,8 @@ async fn write_roles(
     Ok(())
 }
 
-/// Makes the first user, an admin, when there is none. Any number of callers may try at once.
-///
-/// # Errors
-/// [`Error::Invalid`] for a name or password that does not fit; storage.
-pub async fn bootstrap(
-    db: &Database,
-    actor: &Actor,
-    username: &str,
-    password: &Secret<String>,
-) -> Result<(), Error> {
-    const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)";
-    if db.query_optional::<i64>(COUNT, []).await? != Some(0) {
-        return Ok(());
-    }
-    check_username(username)?;
-    check_password("/password", password)?;
-    let hash = hash(password)?;
-    let transaction = db.transaction().await?;
-    // Again under the write lock: another instance may have been first.
-    if transaction.query_optional::<i64>(COUNT, []).await? == Some(0) {
-        insert(&transaction, actor, username, &hash, &["admin".to_owned()]).await?;
-        transaction.commit().await?;
-    }
-    Ok(())
-}
-
-/// The user behind a name and password, if they fit and it may sign in. An unknown name costs
-/// as much as a wrong password.
-///
-/// # Errors
-/// Storage.
-pub async fn authenticate(
-    db: &Database,
-    username: &str,
-    password: &Secret<String>,
-) -> Result<Option<User>, Error> {
-    let row: Option<Row> = db
-        .query_optional(
-            "SELECT user_id, password_hash, disabled_at IS NULL FROM users WHERE username = ?",
-            params![username],
-        )
-        .await?;
-    let stored = row.as_ref().map(|row| row.text(1)).transpose()?;
-    let fits = password::verify_or_dummy(password, stored.as_deref()).unwrap_or(false);
-    match row {
-        Some(row) if fits && row.get(2)? => Ok(Some(get(db, row.get(0)?).await?)),
-        _ => Ok(None),
-    }
-}
-
-/// Changes a user. Its sessions end when it is disabled or its password is set by another.
+/// Changes a user. Its sessions end when it is disabled or its password is set. Other roles count
+/// from the next request on: they are looked up each time. What is as it was is no change.
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::NotFound`], [`Error::StaleVersion`]; [`Error::Conflict`]
@@ -275,80 +232,52 @@ pub async fn update(
     }
     let hash = change.password.as_ref().map(hash).transpose()?;
     let transaction = db.transaction().await?;
-    check_version(&transaction, user_id, expected_version).await?;
-    let now = Instant::now().unix_millis();
+    let current = get_in(&transaction, user_id).await?;
+    if let Some(expected) = expected_version
+        && expected != current.version
+    {
+        return Err(Error::StaleVersion {
+            current: current.version,
+        });
+    }
+    let set = |roles: &[String]| roles.iter().cloned().collect::<BTreeSet<_>>();
+    let roles = change
+        .roles
+        .as_ref()
+        .filter(|roles| set(roles) != set(&current.roles));
+    let disabled = change
+        .disabled
+        .filter(|disabled| *disabled != current.disabled_at.is_some());
+    if hash.is_none() && roles.is_none() && disabled.is_none() {
+        return Ok(current);
+    }
+    let now = Instant::now();
+    let millis = now.unix_millis();
     transaction
         .execute(
             "UPDATE users SET password_hash = coalesce(?2, password_hash),
-                disabled_at = CASE ?3 WHEN 1 THEN coalesce(disabled_at, ?4) WHEN 0 THEN NULL
-                    ELSE disabled_at END,
+                disabled_at = CASE ?3 WHEN 1 THEN ?4 WHEN 0 THEN NULL ELSE disabled_at END,
                 version = version + 1, updated_at = ?4
              WHERE user_id = ?1",
-            params![user_id, hash.clone(), change.disabled.map(i64::from), now],
+            params![user_id, hash.clone(), disabled.map(i64::from), millis],
         )
         .await?;
-    if let Some(roles) = &change.roles {
-        write_roles(&transaction, user_id, roles, now).await?;
+    if let Some(roles) = roles {
+        write_roles(&transaction, user_id, roles, millis).await?;
     }
     keep_an_admin(&transaction).await?;
-    if hash.is_some() || change.disabled == Some(true) {
-        end_sessions(&transaction, user_id, "", now).await?;
+    let reason = match (disabled, &hash) {
+        (Some(true), _) => Some("user_disabled"),
+        (_, Some(_)) => Some("password_set"),
+        _ => None,
+    };
+    if let Some(reason) = reason {
+        sessions::revoke_all(&transaction, actor, user_id, None, reason, now).await?;
     }
-    let detail = json!({
-        "password": change.password.is_some(),
-        "roles": change.roles,
-        "disabled": change.disabled,
-    });
+    let detail = json!({"password": hash.is_some(), "roles": roles, "disabled": disabled});
     audit::record(&transaction, actor, "user.changed", user_id, &detail).await?;
     transaction.commit().await?;
     get(db, user_id).await
-}
-
-/// Changes one's own password; the other sessions end.
-///
-/// # Errors
-/// [`Error::Invalid`] when the current one does not fit or the new one is too short; storage.
-pub async fn change_password(
-    db: &Database,
-    actor: &Actor,
-    session_id: &str,
-    current: &Secret<String>,
-    new: &Secret<String>,
-) -> Result<(), Error> {
-    check_password("/new_password", new)?;
-    let stored: Option<String> = db
-        .query_optional(
-            "SELECT password_hash FROM users WHERE user_id = ?",
-            params![actor.id.as_str()],
-        )
-        .await?;
-    if !password::verify_or_dummy(current, stored.as_deref()).unwrap_or(false) {
-        return Err(Error::invalid(
-            "/current_password",
-            "is not the current password",
-        ));
-    }
-    let hash = hash(new)?;
-    let transaction = db.transaction().await?;
-    let now = Instant::now().unix_millis();
-    transaction
-        .execute(
-            "UPDATE users SET password_hash = ?, version = version + 1, updated_at = ?
-             WHERE user_id = ?",
-            params![hash, now, actor.id.as_str()],
-        )
-        .await?;
-    end_sessions(&transaction, &actor.id, session_id, now).await?;
-    audit::record(
-        &transaction,
-        actor,
-        "user.password_changed",
-        &actor.id,
-        &json!({}),
-    )
-    .await?;
-    transaction.commit().await?;
-    Ok(())
 }
 
 /// Deletes a user and its sessions.
@@ -357,7 +286,7 @@ pub async fn change_password(
 /// [`Error::NotFound`]; [`Error::Conflict`] `last_admin` or `user_owns_bots`; storage.
 pub async fn delete(db: &Database, actor: &Actor, user_id: &str) -> Result<(), Error> {
     let transaction = db.transaction().await?;
-    check_version(&transaction, user_id, None).await?;
+    let username = get_in(&transaction, user_id).await?.username;
     let bots: Option<i64> = transaction
         .query_optional(
             "SELECT count(*) FROM bots WHERE owner_id = ? AND deleted_at IS NULL",
@@ -380,29 +309,20 @@ pub async fn delete(db: &Database, actor: &Actor, user_id: &str) -> Result<(), E
         transaction.execute(statement, params![user_id]).await?;
     }
     keep_an_admin(&transaction).await?;
-    audit::record(&transaction, actor, "user.deleted", user_id, &json!({})).await?;
+    let detail = json!({"username": username});
+    audit::record(&transaction, actor, "user.deleted", user_id, &detail).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-async fn check_version(
-    transaction: &Transaction,
-    user_id: &str,
-    expected: Option<i64>,
-) -> Result<(), Error> {
-    let current: Option<i64> = transaction
+async fn get_in(transaction: &Transaction, user_id: &str) -> Result<User, Error> {
+    transaction
         .query_optional(
-            "SELECT version FROM users WHERE user_id = ?",
+            &format!("SELECT {COLUMNS} FROM users u WHERE u.user_id = ?"),
             params![user_id],
         )
-        .await?;
-    match (current, expected) {
-        (None, _) => Err(Error::NotFound),
-        (Some(current), Some(expected)) if current != expected => {
-            Err(Error::StaleVersion { current })
-        }
-        _ => Ok(()),
-    }
+        .await?
+        .ok_or(Error::NotFound)
 }
 
 async fn keep_an_admin(transaction: &Transaction) -> Result<(), Error> {
@@ -422,18 +342,50 @@ async fn keep_an_admin(transaction: &Transaction) -> Result<(), Error> {
     Ok(())
 }
 
-async fn end_sessions(
-    transaction: &Transaction,
-    user_id: &str,
-    except: &str,
-    now: i64,
-) -> Result<(), Error> {
-    transaction
-        .execute(
-            "UPDATE sessions SET revoked_at = ?, revoke_reason = 'user_changed'
-             WHERE user_id = ? AND session_id <> ? AND revoked_at IS NULL",
-            params![now, user_id, except],
-        )
-        .await?;
-    Ok(())
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pointer(result: Result<(), Error>) -> Option<String> {
+        match result {
+            Ok(()) => None,
+            Err(Error::Invalid(errors)) => Some(errors[0].pointer.clone()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn the_first_role_that_is_none_is_pointed_at() {
+        let roles = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(pointer(check_roles(&roles(&["admin", "viewer"]))), None);
+        let wrong = check_roles(&roles(&["viewer", "Admin", "king"]));
+        assert_eq!(pointer(wrong).as_deref(), Some("/roles/1"));
+    }
+
+    proptest! {
+        #[test]
+        fn plain_names_are_taken(name in "[a-zA-Z0-9._@+-]{3,64}") {
+            prop_assert_eq!(pointer(check_username(&name)), None);
+        }
+
+        #[test]
+        fn a_letter_that_looks_like_another_is_not(before in "[a-z]{1,9}", other in "[а-яё\\s\"'<>/\u{0}ıﬀ]", after in "[a-z]{1,9}") {
+            let name = format!("{before}{other}{after}");
+            prop_assert_eq!(pointer(check_username(&name)), Some("/username".to_owned()));
+        }
+
+        #[test]
+        fn a_password_counts_in_characters_and_is_bounded_in_bytes(password in any::<String>()) {
+            let fits = password.chars().count() >= 12 && password.len() <= 1024;
+            let result = check_password("/password", &Secret::new(password));
+            prop_assert_eq!(pointer(result).is_none(), fits);
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub use reply::Reply;
 pub use route::{Access, Handler, HandlerFuture, Route, Verb};
 pub use serve::serve;
 
-pub use http::{Method, StatusCode};
+pub use http::{HeaderValue, Method, StatusCode, header};
 
 /// What a component hands back to Spin.
 pub type Answer = http::Response<http_body_util::Full<bytes::Bytes>>;
