@@ -1,13 +1,15 @@
 //! Scheduled components: woken by the clock, one instance a tick.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
+use tokio::sync::watch;
 use wasmtime::component::InstancePre;
 
 use crate::instance::{Grants, Guest};
@@ -37,19 +39,25 @@ impl Scheduled {
         })
     }
 
-    /// Wakes it once, in an instance of its own.
-    pub(crate) async fn run(&self) -> anyhow::Result<()> {
+    /// Wakes it once, in an instance of its own, with the moment at which it was due.
+    pub(crate) async fn run(&self, due: DateTime<Utc>) -> anyhow::Result<()> {
         let mut store = Guest::store(&self.engine, &self.grants)?;
+        let computing = store.data().computing.clone();
         let bindings: SpinCron = self.pre.instantiate_async(&mut store).await?;
         let metadata = Metadata {
-            timestamp: u64::try_from(Utc::now().timestamp()).unwrap_or_default(),
+            timestamp: u64::try_from(due.timestamp()).unwrap_or_default(),
         };
-        let outcome = store
-            .run_concurrent(async |accessor| {
-                bindings.call_handle_cron_event(accessor, metadata).await
-            })
-            .await??;
-        outcome.map_err(|Error::Other(text)| anyhow!(text))
+        let mut run = pin!(store.run_concurrent(async |accessor| {
+            bindings.call_handle_cron_event(accessor, metadata).await
+        }));
+        let outcome = poll_fn(|cx| {
+            let polled = run.as_mut().poll(cx);
+            if polled.is_pending() {
+                computing.pending();
+            }
+            polled
+        });
+        outcome.await??.map_err(|Error::Other(text)| anyhow!(text))
     }
 }
 
@@ -68,19 +76,28 @@ pub(crate) fn parse(expression: &str) -> anyhow::Result<Cron> {
         .map_err(|error| anyhow!("the cron expression `{expression}` cannot be read: {error}"))
 }
 
-/// Wakes the component at each moment of the expression until the task is aborted. A tick that
-/// falls due while the one before still runs is left out.
-pub(crate) async fn serve(scheduled: Scheduled, cron: Cron) {
+/// Wakes the component at each moment of the expression until the host stops. A moment at which
+/// the tick before still runs is left out; a failed tick changes nothing for the next.
+pub(crate) async fn serve(scheduled: Scheduled, cron: Cron, mut stopped: watch::Receiver<bool>) {
+    let component = &scheduled.grants.id;
+    let mut after = Utc::now();
     loop {
-        let now = Utc::now();
-        let Ok(next) = cron.find_next_occurrence(&now, false) else {
-            tracing::warn!(component = %scheduled.grants.id, "the schedule has no further moment");
+        let Ok(due) = cron.find_next_occurrence(&after, false) else {
+            tracing::warn!(%component, "the schedule has no further moment");
             return;
         };
-        let wait = (next - now).to_std().unwrap_or(Duration::ZERO);
-        tokio::time::sleep(wait).await;
-        if let Err(error) = scheduled.run().await {
-            tracing::error!(component = %scheduled.grants.id, "the tick failed: {error:#}");
+        let wait = (due - Utc::now()).to_std().unwrap_or_default();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        }
+        if let Err(error) = scheduled.run(due).await {
+            tracing::error!(%component, "the tick failed: {error:#}");
+        }
+        after = Utc::now().max(due);
+        let missed = cron.find_next_occurrence(&due, false);
+        if missed.is_ok_and(|missed| missed <= after) {
+            tracing::warn!(%component, "ticks were left out while one was running");
         }
     }
 }

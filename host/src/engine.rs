@@ -1,15 +1,15 @@
-//! The wasmtime engine, and components ready to be instantiated.
+//! The wasmtime engine, and what it offers to components.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy};
 
 use crate::application::Options;
-use crate::instance::{Guest, GuestData, TICK_MILLISECONDS};
+use crate::instance::{Guest, GuestData};
 use crate::interfaces::bindings;
+use crate::limits::TICK;
 
 /// An engine as the options ask for.
 pub(crate) fn new(options: &Options) -> anyhow::Result<Engine> {
@@ -34,7 +34,7 @@ pub(crate) fn tick(engine: &Engine) {
         while let Some(engine) = engine.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            std::thread::sleep(Duration::from_millis(TICK_MILLISECONDS));
+            std::thread::sleep(TICK);
         }
     });
 }
@@ -56,18 +56,9 @@ fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     bindings::Interfaces::add_to_linker::<_, GuestData>(linker, |guest| guest)
 }
 
-/// Compiles a component, or takes it from the cache, and checks that the host has all it needs.
-pub(crate) fn prepare(
-    engine: &Engine,
-    linker: &Linker<Guest>,
-    id: &str,
-    source: &Path,
-) -> anyhow::Result<InstancePre<Guest>> {
-    let component = Component::from_file(engine, source)
+/// Compiles a component, or takes it from the cache.
+pub(crate) fn compile(engine: &Engine, source: &Path) -> anyhow::Result<Component> {
+    Component::from_file(engine, source)
         .map_err(anyhow::Error::from)
-        .with_context(|| format!("component `{id}`: cannot use {}", source.display()))?;
-    linker
-        .instantiate_pre(&component)
-        .map_err(anyhow::Error::from)
-        .with_context(|| format!("component `{id}` needs what this host does not offer"))
+        .with_context(|| format!("cannot use {}", source.display()))
 }

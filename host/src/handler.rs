@@ -1,12 +1,13 @@
 //! Instance reuse, by wasmtime's own `ProxyHandler` with Spin's defaults.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::GuestTaskId;
-use wasmtime::{Store, StoreContextMut};
+use wasmtime::{AsContextMut as _, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState,
@@ -14,6 +15,7 @@ use wasmtime_wasi_http::handler::{
 };
 
 use crate::instance::{Grants, Guest};
+use crate::limits::Computing;
 
 /// Requests that one instance serves in its life.
 const REQUESTS: usize = 128;
@@ -21,11 +23,12 @@ const REQUESTS: usize = 128;
 const REQUESTS_AT_ONCE: usize = 16;
 /// How long an instance waits for another request.
 const IDLE: Duration = Duration::from_secs(1);
-/// No request timeout: far away.
-const NEVER: Duration = Duration::from_secs(86_400 * 365);
 
 /// Serves one component.
 pub(crate) type Handler = ProxyHandler<ComponentState>;
+
+/// What a request learns: the instance that serves it.
+pub(crate) type ServedBy = Arc<OnceLock<Arc<Responses>>>;
 
 /// What makes instances of one component.
 pub(crate) struct ComponentState {
@@ -33,6 +36,15 @@ pub(crate) struct ComponentState {
     pub(crate) pre: ProxyPre<Guest>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) request_timeout: Option<Duration>,
+}
+
+/// The responses of one instance.
+#[derive(Debug, Default)]
+pub(crate) struct Responses {
+    /// How many have begun and are not at their end.
+    pub(crate) streaming: AtomicUsize,
+    /// Whether a request was given up, whose task the instance cannot be rid of.
+    overdue: AtomicBool,
 }
 
 impl HandlerState for ComponentState {
@@ -43,18 +55,23 @@ impl HandlerState for ComponentState {
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiration, Worker>> {
         let mut store = Guest::store(&self.engine, &self.grants)?;
         let proxy = self.pre.instantiate_async(&mut store).await?;
-        let request_timeout = self.request_timeout.unwrap_or(NEVER);
+        let responses = Arc::new(Responses::default());
+        let expiration = Expiration {
+            request_timeout: self.request_timeout,
+            computing: store.data().computing.clone(),
+            responses: responses.clone(),
+            sleep: Box::pin(tokio::time::sleep(IDLE)),
+            ending: Box::pin(self.grants.lifecycle.ending()),
+        };
         Ok(Instance {
             store,
             proxy,
             view: Guest::http,
-            expiration: Expiration {
-                request_timeout,
-                sleep: Box::pin(tokio::time::sleep(NEVER)),
-            },
+            expiration,
             state: Worker {
                 component: self.grants.id.clone(),
-                request_timeout,
+                request_timeout: self.request_timeout,
+                responses,
             },
         })
     }
@@ -62,12 +79,13 @@ impl HandlerState for ComponentState {
 
 pub(crate) struct Worker {
     component: Arc<str>,
-    request_timeout: Duration,
+    request_timeout: Option<Duration>,
+    responses: Arc<Responses>,
 }
 
 impl WorkerState for Worker {
     type StoreData = Guest;
-    type RequestData = ();
+    type RequestData = ServedBy;
 
     fn should_accept_request(&self, at_once: usize, total: usize) -> ShouldAccept {
         if total >= REQUESTS {
@@ -82,14 +100,20 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         mut store: StoreContextMut<'_, Guest>,
-        (): (),
+        served_by: ServedBy,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
-        store.data_mut().ticks = 0;
-        if self.request_timeout == NEVER {
+        // After a pause the engine's clock is far ahead: the first tick begins now.
+        store.as_context_mut().set_epoch_deadline(1);
+        let _ = served_by.set(self.responses.clone());
+        let Some(timeout) = self.request_timeout else {
             return Box::pin(std::future::pending());
-        }
-        Box::pin(tokio::time::sleep(self.request_timeout))
+        };
+        let responses = self.responses.clone();
+        Box::pin(async move {
+            tokio::time::sleep(timeout).await;
+            responses.overdue.store(true, Ordering::Relaxed);
+        })
     }
 
     fn drop(&self, store: Store<Guest>, result: Result<(), wasmtime::Error>) {
@@ -100,9 +124,33 @@ impl WorkerState for Worker {
     }
 }
 
+/// Says when an instance ends.
 pub(crate) struct Expiration {
-    request_timeout: Duration,
+    request_timeout: Option<Duration>,
+    computing: Computing,
+    responses: Arc<Responses>,
+    /// Never far ahead, so that it needs no setting at each request.
     sleep: Pin<Box<tokio::time::Sleep>>,
+    ending: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+}
+
+impl Expiration {
+    /// When the instance is to end, as things are.
+    fn deadline(&self, status: WorkerStatus, start: Instant) -> Option<Instant> {
+        match status {
+            WorkerStatus::Idle => Some(start + IDLE),
+            WorkerStatus::Requests => self.request_timeout.map(|timeout| start + timeout),
+            // A response has begun, or work goes on after it: that is never cut. Only a request
+            // that was given up may have left a task that never ends.
+            WorkerStatus::PostReturn => self
+                .request_timeout
+                .filter(|_| {
+                    self.responses.overdue.load(Ordering::Relaxed)
+                        && self.responses.streaming.load(Ordering::Relaxed) == 0
+                })
+                .map(|timeout| start + timeout),
+        }
+    }
 }
 
 impl WorkerExpiration for Expiration {
@@ -112,16 +160,26 @@ impl WorkerExpiration for Expiration {
         status: WorkerStatus,
         start: Instant,
     ) -> Poll<()> {
-        let timeout = match status {
-            WorkerStatus::Idle => IDLE,
-            WorkerStatus::Requests => self.request_timeout,
-            // A response has begun: a stream is never cut.
-            WorkerStatus::PostReturn => return Poll::Pending,
-        };
-        let deadline = tokio::time::Instant::from_std(start + timeout);
-        if self.sleep.deadline() != deadline {
-            self.sleep.as_mut().reset(deadline);
+        self.computing.pending();
+        if status == WorkerStatus::Idle && self.ending.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
         }
-        self.sleep.as_mut().poll(cx)
+        let deadline = self.deadline(status, start);
+        if let Some(deadline) = deadline
+            && deadline < self.sleep.deadline().into_std()
+        {
+            self.sleep.as_mut().reset(deadline.into());
+        }
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Poll::Ready(());
+            }
+            // Circumstances may change without a word: look again in a while.
+            let look_again = now + IDLE;
+            let next = deadline.map_or(look_again, |deadline| deadline.min(look_again));
+            self.sleep.as_mut().reset(next.into());
+        }
+        Poll::Pending
     }
 }

@@ -5,41 +5,48 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::component::{HasData, ResourceTable};
-use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::application::Component;
+use crate::files::Files;
 use crate::interfaces::key_value_store;
-use crate::outbound::{AllowedHosts, Outbound};
+use crate::lifecycle::{Alive, Lifecycle};
+use crate::limits::{Computing, Memory};
+use crate::outbound::Outbound;
+use crate::outbound::allowed_hosts::AllowedHosts;
+use crate::outbound::connections::Connections;
 use crate::output::Output;
-use crate::server::Chain;
-
-/// Milliseconds between two looks at an instance that computes without pause.
-pub(crate) const TICK_MILLISECONDS: u64 = 10;
-/// An instance that has computed for this many ticks since its last request began is stopped.
-const TICKS: u64 = 60_000 / TICK_MILLISECONDS;
+use crate::service::Chain;
 
 /// What all instances of a component share.
 pub(crate) struct Grants {
     pub(crate) component: Component,
     pub(crate) id: Arc<str>,
     pub(crate) allowed_hosts: AllowedHosts,
+    pub(crate) files: Files,
     pub(crate) stores: Arc<HashMap<String, key_value_store::Store>>,
     pub(crate) databases: Arc<HashMap<String, PathBuf>>,
+    pub(crate) connections: Arc<Connections>,
+    /// Bytes of linear memory and tables.
     pub(crate) max_memory: usize,
+    /// Ticks that an instance may compute without a pause.
+    pub(crate) max_ticks: u32,
     pub(crate) chain: Chain,
+    pub(crate) lifecycle: Arc<Lifecycle>,
 }
 
 /// A store's data.
 pub(crate) struct Guest {
     pub(crate) grants: Arc<Grants>,
     pub(crate) table: ResourceTable,
-    pub(crate) ticks: u64,
+    pub(crate) computing: Computing,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: Outbound,
-    limits: StoreLimits,
+    memory: Memory,
+    _alive: Alive,
 }
 
 /// Names [`Guest`] as what the interfaces work on.
@@ -61,37 +68,27 @@ impl Guest {
         for (name, value) in &grants.component.environment {
             wasi.env(name, value);
         }
-        for (host, guest) in &grants.component.files {
-            // A folder for each file's parent; Spin shows files read-only too.
-            let (host, guest) = if host.is_dir() {
-                (host.as_path(), guest.as_str())
-            } else {
-                let guest = guest.rsplit_once('/').map_or("/", |(folder, _)| folder);
-                (host.parent().unwrap_or(host), guest)
-            };
-            let guest = if guest.is_empty() { "/" } else { guest };
+        for (host, guest) in grants.files.folders() {
             wasi.preopened_dir(host, guest, FsPerms::ReadOnly)?;
         }
         let guest = Self {
             outbound: Outbound::new(grants.clone()),
             grants: grants.clone(),
             table: ResourceTable::new(),
-            ticks: 0,
+            computing: Computing::default(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            limits: StoreLimitsBuilder::new()
-                .memory_size(grants.max_memory)
-                .build(),
+            memory: Memory::new(grants.max_memory),
+            _alive: grants.lifecycle.alive(),
         };
         let mut store = Store::new(engine, guest);
-        store.limiter(|guest| &mut guest.limits);
+        store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(1);
         // A guest that computes gives way at each tick, so that the others are served, and is
         // stopped when it never ends.
-        store.epoch_deadline_callback(|mut context| {
-            let guest = context.data_mut();
-            guest.ticks += 1;
-            if guest.ticks > TICKS {
+        store.epoch_deadline_callback(|context| {
+            let guest = context.data();
+            if guest.computing.tick() > guest.grants.max_ticks {
                 wasmtime::bail!("the component computed for too long without an end");
             }
             Ok(UpdateDeadline::Yield(1))

@@ -1,8 +1,12 @@
 //! Spin's routes: exact, with `:parameters`, or a prefix (`/...`). The more specific wins.
+//! <https://spinframework.dev/v3/http-trigger#routing>
+
+use http::{HeaderName, HeaderValue};
 
 use crate::application::{Application, HttpRoute};
+use crate::spin_headers::{RouteHeaders, value};
 
-/// The routes of an application, most specific first.
+/// The public routes of an application, most specific first.
 #[derive(Debug)]
 pub(crate) struct Router {
     routes: Vec<Route>,
@@ -10,27 +14,31 @@ pub(crate) struct Router {
 
 #[derive(Debug)]
 struct Route {
-    pattern: String,
     segments: Vec<Segment>,
     /// Whether it ends in `/...`.
     prefix: bool,
     component: String,
+    /// As the manifest has it, and without `/...`.
+    pattern: HeaderValue,
+    without_prefix: HeaderValue,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Segment {
     Literal(String),
-    Parameter(String),
+    /// With the header that tells its value.
+    Parameter(Option<HeaderName>),
 }
 
 /// Where a path leads.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Matched<'a> {
-    pub(crate) component: &'a str,
-    pub(crate) pattern: &'a str,
+    /// The route's place in [`Router::components`].
+    pub(crate) index: usize,
+    route: &'a Route,
     /// What a prefix route leaves, beginning with `/`; empty otherwise.
-    pub(crate) path_info: String,
-    pub(crate) parameters: Vec<(&'a str, String)>,
+    path_info: &'a str,
+    parameters: Vec<(&'a HeaderName, &'a str)>,
 }
 
 impl Router {
@@ -59,8 +67,16 @@ impl Router {
         Self { routes }
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<Matched<'_>> {
-        self.routes.iter().find_map(|route| route.matches(path))
+    /// The component of each route, in order.
+    pub(crate) fn components(&self) -> impl Iterator<Item = &str> {
+        self.routes.iter().map(|route| route.component.as_str())
+    }
+
+    pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<Matched<'a>> {
+        self.routes
+            .iter()
+            .enumerate()
+            .find_map(|(index, route)| route.matches(index, path))
     }
 }
 
@@ -70,58 +86,70 @@ impl Route {
             Some(path) => (path, true),
             None => (pattern, false),
         };
+        let segments = path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(|segment| match segment.strip_prefix(':') {
+                Some(name) => {
+                    let name = format!("spin-path-match-{}", name.to_lowercase());
+                    Segment::Parameter(HeaderName::try_from(name).ok())
+                }
+                None => Segment::Literal(segment.to_owned()),
+            })
+            .collect();
         Self {
-            pattern: pattern.to_owned(),
-            segments: segments(path)
-                .map(|segment| match segment.strip_prefix(':') {
-                    Some(name) => Segment::Parameter(name.to_owned()),
-                    None => Segment::Literal(segment.to_owned()),
-                })
-                .collect(),
+            segments,
             prefix,
             component: component.to_owned(),
+            pattern: value(pattern.to_owned()),
+            without_prefix: value(path.to_owned()),
         }
     }
 
-    fn matches(&self, path: &str) -> Option<Matched<'_>> {
-        let mut given = segments(path);
+    fn matches<'a>(&'a self, index: usize, path: &'a str) -> Option<Matched<'a>> {
+        let mut rest = path;
         let mut parameters = Vec::new();
-        for segment in &self.segments {
-            let text = given.next()?;
-            match segment {
-                Segment::Literal(literal) if literal == text => {}
-                Segment::Parameter(name) if !text.is_empty() => {
-                    parameters.push((name.as_str(), text.to_owned()));
+        for wanted in &self.segments {
+            let after_slash = rest.strip_prefix('/')?;
+            let end = after_slash.find('/').unwrap_or(after_slash.len());
+            let (segment, more) = after_slash.split_at(end);
+            match wanted {
+                Segment::Literal(literal) if literal == segment => {}
+                Segment::Parameter(name) if !segment.is_empty() => {
+                    parameters.extend(name.as_ref().map(|name| (name, segment)));
                 }
                 _ => return None,
             }
+            rest = more;
         }
-        let rest: Vec<&str> = given.collect();
-        let path_info = if self.prefix {
-            let mut info: String = rest.iter().flat_map(|text| ["/", text]).collect();
-            if path.ends_with('/') && !rest.is_empty() {
-                info.push('/');
-            }
-            info
-        } else if rest.is_empty() {
-            String::new()
-        } else {
-            return None;
+        let path_info = match rest {
+            rest if self.prefix => rest,
+            // A slash at the end makes no difference.
+            "" | "/" => "",
+            _ => return None,
         };
         Some(Matched {
-            component: &self.component,
-            pattern: &self.pattern,
+            index,
+            route: self,
             path_info,
             parameters,
         })
     }
 }
 
-/// A trailing slash makes no difference to Spin's routes.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.trim_matches('/')
-        .split('/')
-        .filter(|segment| !segment.is_empty())
+impl Matched<'_> {
+    /// What the request's headers tell of the match.
+    pub(crate) fn headers(&self) -> RouteHeaders {
+        let parameters = self.parameters.iter();
+        RouteHeaders {
+            pattern: self.route.pattern.clone(),
+            prefix: self.route.without_prefix.clone(),
+            path_info: value(self.path_info.to_owned()),
+            parameters: parameters
+                .map(|(name, text)| ((*name).clone(), value((*text).to_owned())))
+                .collect(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -148,7 +176,7 @@ mod tests {
     fn found(router: &Router, path: &str) -> Option<String> {
         router
             .find(path)
-            .map(|matched| matched.component.to_owned())
+            .map(|matched| matched.route.component.clone())
     }
 
     #[test]
@@ -173,8 +201,14 @@ mod tests {
         let matched = router.find("/api/v1/bots/x/posts").expect("a match");
         assert_eq!(matched.path_info, "/x/posts");
         assert_eq!(router.find("/api/v1/bots").expect("a match").path_info, "");
+        assert_eq!(
+            router.find("/api/v1/bots/").expect("a match").path_info,
+            "/"
+        );
         assert_eq!(found(&router, "/api/v1/botsy"), None);
         assert_eq!(found(&router, "/exact/more"), None);
+        assert_eq!(found(&router, "/exact/").as_deref(), Some("/exact"));
+        assert_eq!(found(&router, "//exact"), None);
         assert_eq!(found(&router, "/"), None);
     }
 
@@ -182,6 +216,11 @@ mod tests {
     fn parameters_are_told() {
         let router = router(&["/users/:id/posts"]);
         let matched = router.find("/users/7/posts").expect("a match");
-        assert_eq!(matched.parameters, [("id", "7".to_owned())]);
+        let headers = matched.headers();
+        let (name, value) = &headers.parameters[0];
+        assert_eq!(
+            (name.as_str(), value.as_bytes()),
+            ("spin-path-match-id", &b"7"[..])
+        );
     }
 }

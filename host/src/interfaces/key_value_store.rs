@@ -1,82 +1,60 @@
-//! Where the values of a key-value store live: a SQLite file, as Spin's default store does.
+//! Where the values of a key-value store live.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+mod file;
+mod redis;
 
-use anyhow::Context as _;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use crate::application::KeyValueStore;
+use file::FileStore;
+use redis::RedisStore;
 
 /// One store, shared by all instances.
 #[derive(Clone)]
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct Store {
-    connection: Arc<Mutex<Connection>>,
-    label: Arc<str>,
-}
+pub struct Store(Kind);
 
 /// A store that a guest has opened.
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub type OpenStore = Store;
 
+#[derive(Clone)]
+enum Kind {
+    File(FileStore),
+    Redis(RedisStore),
+}
+
+/// The error is for the guest, as text.
 type Outcome<T> = Result<T, String>;
 
-impl Store {
-    /// Opens the file, making it when it is not there.
-    pub(crate) fn open(path: &Path, label: &str) -> anyhow::Result<Self> {
-        let connection = Connection::open(path)
-            .with_context(|| format!("cannot open the key-value store {}", path.display()))?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS spin_key_value (
-                store TEXT NOT NULL,
-                key TEXT NOT NULL,
-                value BLOB NOT NULL,
-                PRIMARY KEY (store, key)
-            )",
-            [],
-        )?;
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-            label: label.into(),
-        })
-    }
+const NOT_A_NUMBER: &str = "the value is not a number that can be added to";
 
-    /// Runs `work` on a thread that may wait for the disk.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Connection, &str) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Outcome<T> {
-        let store = self.clone();
-        tokio::task::spawn_blocking(move || {
-            let mut connection = store
-                .connection
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            work(&mut connection, &store.label).map_err(|error| error.to_string())
-        })
-        .await
-        .map_err(|error| error.to_string())?
+macro_rules! on_either {
+    ($self:ident.$operation:ident($($argument:expr),*)) => {
+        match &$self.0 {
+            Kind::File(store) => store.$operation($($argument),*).await,
+            Kind::Redis(store) => store.$operation($($argument),*).await,
+        }
+    };
+}
+
+impl Store {
+    /// Opens the store; a Redis server is connected to when it is first needed.
+    pub(crate) fn open(kind: &KeyValueStore, label: &str) -> anyhow::Result<Self> {
+        Ok(Self(match kind {
+            KeyValueStore::File(path) => Kind::File(FileStore::open(path, label)?),
+            KeyValueStore::Redis(url) => Kind::Redis(RedisStore::open(url, label)?),
+        }))
     }
 
     pub(crate) async fn get(&self, key: String) -> Outcome<Option<Vec<u8>>> {
-        self.run(move |connection, label| read(connection, label, &key))
-            .await
+        on_either!(self.get(key))
     }
 
     pub(crate) async fn set(&self, key: String, value: Vec<u8>) -> Outcome<()> {
-        self.run(move |connection, label| write(connection, label, &key, &value))
-            .await
+        on_either!(self.set(key, value))
     }
 
     pub(crate) async fn delete(&self, key: String) -> Outcome<()> {
-        self.run(move |connection, label| {
-            connection
-                .prepare_cached("DELETE FROM spin_key_value WHERE store = ? AND key = ?")?
-                .execute(params![label, key])
-                .map(drop)
-        })
-        .await
+        on_either!(self.delete(key))
     }
 
     pub(crate) async fn exists(&self, key: String) -> Outcome<bool> {
@@ -84,36 +62,12 @@ impl Store {
     }
 
     pub(crate) async fn keys(&self) -> Outcome<Vec<String>> {
-        self.run(|connection, label| {
-            connection
-                .prepare_cached("SELECT key FROM spin_key_value WHERE store = ? ORDER BY key")?
-                .query_map(params![label], |row| row.get(0))?
-                .collect()
-        })
-        .await
+        on_either!(self.keys())
     }
 
-    /// Adds to a decimal number in one transaction; a missing value counts as 0.
-    pub(crate) async fn increment(&self, key: String, delta: i64) -> Outcome<Result<i64, String>> {
-        self.run(move |connection, label| {
-            let transaction =
-                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let current = match read(&transaction, label, &key)? {
-                None => Some(0),
-                Some(bytes) => std::str::from_utf8(&bytes)
-                    .ok()
-                    .and_then(|text| text.parse::<i64>().ok()),
-            };
-            let Some(sum) = current.and_then(|current| current.checked_add(delta)) else {
-                return Ok(Err(
-                    "the value is not a number that can be added to".to_owned()
-                ));
-            };
-            write(&transaction, label, &key, sum.to_string().as_bytes())?;
-            transaction.commit()?;
-            Ok(Ok(sum))
-        })
-        .await
+    /// Adds to a decimal number; a missing value counts as 0.
+    pub(crate) async fn increment(&self, key: String, delta: i64) -> Outcome<i64> {
+        on_either!(self.increment(key, delta))
     }
 
     /// Writes when the value is still `expected`; gives the present value back otherwise.
@@ -123,46 +77,30 @@ impl Store {
         expected: Option<Vec<u8>>,
         value: Vec<u8>,
     ) -> Outcome<Result<(), Option<Vec<u8>>>> {
-        self.run(move |connection, label| {
-            let transaction =
-                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let current = read(&transaction, label, &key)?;
-            if current != expected {
-                return Ok(Err(current));
-            }
-            write(&transaction, label, &key, &value)?;
-            transaction.commit()?;
-            Ok(Ok(()))
-        })
-        .await
+        on_either!(self.compare_and_swap(key, expected, value))
     }
 
-    /// All in one transaction.
+    /// The values in the keys' order.
+    pub(crate) async fn get_many(&self, keys: Vec<String>) -> Outcome<Vec<Option<Vec<u8>>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        on_either!(self.get_many(keys))
+    }
+
+    /// All or none.
     pub(crate) async fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> Outcome<()> {
-        self.run(move |connection, label| {
-            let transaction = connection.transaction()?;
-            for (key, value) in &pairs {
-                write(&transaction, label, key, value)?;
-            }
-            transaction.commit()
-        })
-        .await
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        on_either!(self.set_many(pairs))
     }
-}
 
-fn read(connection: &Connection, label: &str, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-    connection
-        .prepare_cached("SELECT value FROM spin_key_value WHERE store = ? AND key = ?")?
-        .query_row(params![label, key], |row| row.get(0))
-        .optional()
-}
-
-fn write(connection: &Connection, label: &str, key: &str, value: &[u8]) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO spin_key_value (store, key, value) VALUES (?, ?, ?)
-             ON CONFLICT (store, key) DO UPDATE SET value = excluded.value",
-        )?
-        .execute(params![label, key, value])
-        .map(drop)
+    /// All or none.
+    pub(crate) async fn delete_many(&self, keys: Vec<String>) -> Outcome<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        on_either!(self.delete_many(keys))
+    }
 }

@@ -85,9 +85,7 @@ impl atomics::Host for Guest {
         delta: i64,
     ) -> Outcome<i64> {
         let bucket = self.table.get(&bucket)?.clone();
-        Ok(other(
-            bucket.increment(key, delta).await.and_then(|sum| sum),
-        ))
+        Ok(other(bucket.increment(key, delta).await))
     }
 
     async fn swap(
@@ -147,14 +145,10 @@ impl batch::Host for Guest {
         keys: Vec<String>,
     ) -> Outcome<Vec<(String, Option<Vec<u8>>)>> {
         let bucket = self.table.get(&bucket)?.clone();
-        let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            match bucket.get(key.clone()).await {
-                Ok(value) => values.push((key, value)),
-                Err(error) => return Ok(Err(store::Error::Other(error))),
-            }
-        }
-        Ok(Ok(values))
+        let values = bucket.get_many(keys.clone()).await;
+        Ok(other(
+            values.map(|values| keys.into_iter().zip(values).collect()),
+        ))
     }
 
     async fn set_many(
@@ -168,11 +162,6 @@ impl batch::Host for Guest {
 
     async fn delete_many(&mut self, bucket: Resource<OpenStore>, keys: Vec<String>) -> Outcome<()> {
         let bucket = self.table.get(&bucket)?.clone();
-        for key in keys {
-            if let Err(error) = bucket.delete(key).await {
-                return Ok(Err(store::Error::Other(error)));
-            }
-        }
-        Ok(Ok(()))
+        Ok(other(bucket.delete_many(keys).await))
     }
 }

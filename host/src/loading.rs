@@ -1,0 +1,236 @@
+//! From the options to an application that is ready to be served.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use croner::Cron;
+use wasmtime::Engine;
+use wasmtime::component::InstancePre;
+use wasmtime_wasi_http::handler::ProxyPre;
+
+use crate::application::{Application, Component, KeyValueStore, Options};
+use crate::cron::{self, Scheduled};
+use crate::engine;
+use crate::files::Files;
+use crate::handler::ComponentState;
+use crate::instance::{Grants, Guest};
+use crate::interfaces::key_value_store::Store;
+use crate::lifecycle::Lifecycle;
+use crate::limits::TICK;
+use crate::outbound::allowed_hosts::AllowedHosts;
+use crate::outbound::connections::Connections;
+use crate::router::Router;
+use crate::service::{Chain, Service, Services};
+
+/// How long an instance may compute without a pause when there is no request timeout.
+const COMPUTING: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// An application that is ready to be served.
+pub(crate) struct Loaded {
+    pub(crate) services: Arc<Services>,
+    pub(crate) scheduled: Vec<(Scheduled, Cron)>,
+    pub(crate) lifecycle: Arc<Lifecycle>,
+}
+
+/// What all components have in common.
+struct Common<'a> {
+    options: &'a Options,
+    stores: Arc<HashMap<String, Store>>,
+    databases: Arc<HashMap<String, PathBuf>>,
+    connections: Arc<Connections>,
+    chain: Chain,
+    lifecycle: Arc<Lifecycle>,
+}
+
+impl Loaded {
+    /// Must be called in a runtime, on a thread that may wait.
+    pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
+        let application = &options.application;
+        let engine = engine::new(options)?;
+        engine::tick(&engine);
+        let components: Vec<&Component> = application
+            .components
+            .values()
+            .filter(|component| is_used(application, &component.id, options.cron))
+            .collect();
+        let mut compiled = compile(&engine, &components)?;
+        let common = Common::new(options)?;
+        let mut by_id = HashMap::new();
+        let mut scheduled = Vec::new();
+        for component in components {
+            let pre = compiled
+                .remove(&component.id)
+                .ok_or_else(|| anyhow!("component `{}` was not compiled", component.id))?;
+            let grants = common
+                .grants(component)
+                .with_context(|| format!("component `{}`", component.id))?;
+            let serves =
+                |trigger: &crate::application::HttpTrigger| trigger.component == component.id;
+            if application.http_triggers.iter().any(serves) {
+                let service = Service::new(ComponentState {
+                    engine: engine.clone(),
+                    pre: http_export(&pre, &component.id)?,
+                    grants: grants.clone(),
+                    request_timeout: options.request_timeout,
+                });
+                by_id.insert(component.id.clone(), Arc::new(service));
+            }
+            for trigger in &application.cron_triggers {
+                if options.cron && trigger.component == component.id {
+                    let woken = Scheduled::new(&engine, pre.clone(), grants.clone())?;
+                    scheduled.push((woken, cron::parse(&trigger.expression)?));
+                }
+            }
+        }
+        let services = Arc::new(Services::new(Router::new(application), by_id));
+        common.chain.set(&services);
+        Ok(Self {
+            services,
+            scheduled,
+            lifecycle: common.lifecycle,
+        })
+    }
+}
+
+impl<'a> Common<'a> {
+    fn new(options: &'a Options) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&options.state_dir).with_context(|| {
+            format!(
+                "cannot use the state directory {}",
+                options.state_dir.display()
+            )
+        })?;
+        Ok(Self {
+            options,
+            stores: Arc::new(stores(options)?),
+            databases: Arc::new(databases(options)),
+            connections: Connections::new(),
+            chain: Chain::default(),
+            lifecycle: Lifecycle::new(),
+        })
+    }
+
+    fn grants(&self, component: &Component) -> anyhow::Result<Arc<Grants>> {
+        let computing = self.options.request_timeout.unwrap_or(COMPUTING);
+        let ticks = computing.as_millis() / TICK.as_millis();
+        Ok(Arc::new(Grants {
+            component: component.clone(),
+            id: component.id.as_str().into(),
+            allowed_hosts: AllowedHosts::parse(&component.allowed_outbound_hosts)?,
+            files: Files::prepare(&component.files)?,
+            stores: self.stores.clone(),
+            databases: self.databases.clone(),
+            connections: self.connections.clone(),
+            max_memory: self.options.max_instance_memory,
+            max_ticks: u32::try_from(ticks).unwrap_or(u32::MAX),
+            chain: self.chain.clone(),
+            lifecycle: self.lifecycle.clone(),
+        }))
+    }
+}
+
+fn is_used(application: &Application, id: &str, cron: bool) -> bool {
+    let http = application
+        .http_triggers
+        .iter()
+        .any(|trigger| trigger.component == id);
+    let scheduled = application
+        .cron_triggers
+        .iter()
+        .any(|trigger| trigger.component == id);
+    http || (cron && scheduled)
+}
+
+/// Compiles each file once, all at the same time: the first start takes seconds for each.
+fn compile(
+    engine: &Engine,
+    components: &[&Component],
+) -> anyhow::Result<HashMap<String, InstancePre<Guest>>> {
+    let linker = engine::linker(engine)?;
+    let sources: BTreeSet<&Path> = components
+        .iter()
+        .map(|component| component.source.as_path())
+        .collect();
+    let compiled: HashMap<&Path, anyhow::Result<_>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = sources
+            .iter()
+            .map(|source| (*source, scope.spawn(|| engine::compile(engine, source))))
+            .collect();
+        threads
+            .into_iter()
+            .map(|(source, thread)| {
+                let failed = |_| Err(anyhow!("the compiler failed"));
+                (source, thread.join().unwrap_or_else(failed))
+            })
+            .collect()
+    });
+    let mut ready = HashMap::new();
+    for component in components {
+        let code = match compiled.get(component.source.as_path()) {
+            Some(Ok(code)) => code,
+            Some(Err(error)) => return Err(anyhow!("component `{}`: {error:#}", component.id)),
+            None => return Err(anyhow!("component `{}` was not compiled", component.id)),
+        };
+        let pre = linker
+            .instantiate_pre(code)
+            .map_err(anyhow::Error::from)
+            .with_context(|| {
+                format!(
+                    "component `{}` needs what this host does not offer",
+                    component.id
+                )
+            })?;
+        ready.insert(component.id.clone(), pre);
+    }
+    Ok(ready)
+}
+
+/// The HTTP handler of WASI 0.3, else that of 0.2.
+fn http_export(pre: &InstancePre<Guest>, id: &str) -> anyhow::Result<ProxyPre<Guest>> {
+    use wasmtime_wasi_http::{p2, p3};
+
+    if let Ok(service) = p3::bindings::ServicePre::new(pre.clone()) {
+        return Ok(ProxyPre::P3(service));
+    }
+    p2::bindings::ProxyPre::new(pre.clone())
+        .map(ProxyPre::P2)
+        .map_err(|_| {
+            anyhow!(
+                "component `{id}` has an HTTP trigger but exports neither \
+                 wasi:http/handler@0.3 nor wasi:http/incoming-handler@0.2"
+            )
+        })
+}
+
+/// The databases there are: `default` always, others by the runtime configuration.
+fn databases(options: &Options) -> HashMap<String, PathBuf> {
+    let configured = options.runtime_config.sqlite_databases.clone();
+    let mut databases: HashMap<_, _> = configured.into_iter().collect();
+    databases
+        .entry("default".to_owned())
+        .or_insert_with(|| options.state_dir.join("sqlite_db.db"));
+    databases
+}
+
+/// The stores that components are granted, of those there are: `default` always, others by the
+/// runtime configuration.
+fn stores(options: &Options) -> anyhow::Result<HashMap<String, Store>> {
+    let granted: BTreeSet<&str> = options
+        .application
+        .components
+        .values()
+        .flat_map(|component| &component.key_value_stores)
+        .map(String::as_str)
+        .collect();
+    let mut kinds = options.runtime_config.key_value_stores.clone();
+    kinds
+        .entry("default".to_owned())
+        .or_insert_with(|| KeyValueStore::File(options.state_dir.join("sqlite_key_value.db")));
+    kinds
+        .iter()
+        .filter(|(label, _)| granted.contains(label.as_str()))
+        .map(|(label, kind)| Ok((label.clone(), Store::open(kind, label)?)))
+        .collect()
+}
