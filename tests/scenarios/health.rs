@@ -1,0 +1,91 @@
+//! Health: alive means alive, ready means that posts go out.
+
+use serde_json::json;
+use vivesphere_tests::app::App;
+use vivesphere_tests::fake_x::FakeX;
+
+use crate::publishing::Scene;
+
+#[tokio::test]
+async fn it_is_ready_while_work_is_done_and_says_when_it_is_not() {
+    let scene = Scene::start().await;
+    let (app, anonymous) = (&scene.app, scene.app.anonymous());
+    let alive = anonymous.get("/api/v1/health").await.json(200);
+    assert_eq!(alive["status"], "ok");
+    app.run_job("publish").await;
+    let ready = anonymous.get("/api/v1/health/ready").await.json(200);
+    assert_eq!(ready["status"], "ready");
+    assert_eq!(ready["database_writable"], true);
+    assert!(ready["oldest_due_post_seconds"].is_null());
+    let claim = ready["seconds_since_last_claim"]["publish"]
+        .as_i64()
+        .unwrap();
+    assert!((0..=10).contains(&claim));
+
+    // A post that has been due for an hour, and a publisher that has not looked since.
+    let post_id = scene.schedule("forgotten").await;
+    app.database()
+        .execute_batch(
+            "UPDATE posts SET next_attempt_at = next_attempt_at - 3600000;
+             UPDATE worker_claims SET claimed_at = claimed_at - 3600000;",
+        )
+        .unwrap();
+    let answer = anonymous.get("/api/v1/health/ready").await;
+    let ready = answer.json(503);
+    assert_eq!(ready["status"], "not_ready");
+    assert!((3600..=3700).contains(&ready["oldest_due_post_seconds"].as_i64().unwrap()));
+    assert!(
+        ready["seconds_since_last_claim"]["publish"]
+            .as_i64()
+            .unwrap()
+            >= 3600
+    );
+    // Alive it is all the same, and ready again once the post is out.
+    anonymous.get("/api/v1/health").await.json(200);
+    scene.settle(&post_id).await;
+    anonymous.get("/api/v1/health/ready").await.json(200);
+
+    // A paused bot's posts are its owner's matter, not the deployment's.
+    let pause = format!("/api/v1/bots/{}/pause", scene.bot_id);
+    scene.admin.post_nothing(&pause).await.json(200);
+    scene.schedule("behind the pause").await;
+    app.database()
+        .execute(
+            "UPDATE posts SET next_attempt_at = next_attempt_at - 3600000",
+            [],
+        )
+        .unwrap();
+    anonymous.get("/api/v1/health/ready").await.json(200);
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_not_ready() {
+    let app = App::start().await;
+    let anonymous = app.anonymous();
+    anonymous.get("/api/v1/health/ready").await.json(200);
+    let database = app.database();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let answer = anonymous.get("/api/v1/health/ready").await;
+    answer.problem(503, "storage_unavailable");
+    database.execute_batch("ROLLBACK").unwrap();
+    anonymous.get("/api/v1/health/ready").await.json(200);
+}
+
+#[tokio::test]
+async fn the_details_are_for_those_who_may_see_them() {
+    let fake = FakeX::start().await;
+    let account = fake.add_user("ann");
+    let app = App::start_with(&fake).await;
+    let admin = app.admin().await;
+    let bot_id = app.bot(&admin, &account).await;
+    admin.schedule(&bot_id, &json!({"text": "counted"})).await;
+    let detailed = admin.get("/api/v1/health/detailed").await.json(200);
+    assert_eq!(detailed["posts"], json!({"scheduled": 1}));
+    assert_eq!(detailed["bots"], json!({"active": 1}));
+    assert!(detailed["version"].is_string());
+    let viewer = app.user(&admin, &["viewer"]).await;
+    viewer
+        .get("/api/v1/health/detailed")
+        .await
+        .problem(403, "forbidden");
+}
