@@ -78,7 +78,10 @@ async fn an_access_token_ends_by_itself() {
         assert!(Instant::now() < end, "it never ends");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    admin.get("/api/v1/auth/me").await.problem(401, "expired");
+    admin
+        .get("/api/v1/auth/me")
+        .await
+        .problem(401, "token_expired");
     let invalid = validate(&app.anonymous(), &token).await;
     assert_eq!(invalid, json!({"valid": false, "reason": "expired"}));
     let renewed = refresh(&app.anonymous(), &admin.refresh_token)
@@ -162,7 +165,10 @@ async fn a_refresh_token_works_once_and_a_reused_one_ends_the_session() {
     // The whole family is dead: who stole which of them cannot be known.
     let next = second["refresh_token"].as_str().unwrap();
     assert_eq!(refresh(&anonymous, next).await.any_problem()["status"], 401);
-    fresh.get("/api/v1/auth/me").await.problem(401, "revoked");
+    fresh
+        .get("/api/v1/auth/me")
+        .await
+        .problem(401, "token_revoked");
     let token = fresh.token.as_deref().unwrap();
     assert_eq!(validate(&anonymous, token).await["reason"], "revoked");
     // Another session of the same user is another family.
@@ -194,7 +200,7 @@ async fn a_logout_works_at_once_everywhere() {
     admin.get("/api/v1/bots/list").await.json(200);
     admin.post_nothing("/api/v1/auth/logout").await.nothing();
     for path in ["/api/v1/auth/me", "/api/v1/bots/list"] {
-        admin.get(path).await.problem(401, "revoked");
+        admin.get(path).await.problem(401, "token_revoked");
     }
     let token = admin.token.as_deref().unwrap();
     let invalid = validate(&app.anonymous(), token).await;

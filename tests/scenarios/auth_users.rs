@@ -88,7 +88,9 @@ async fn who_is_locked_or_deleted_is_out_at_once() {
         .patch(&path, &json!({"disabled": true}))
         .await
         .json(200);
-    user.get("/api/v1/bots/list").await.problem(401, "revoked");
+    user.get("/api/v1/bots/list")
+        .await
+        .problem(401, "token_revoked");
     let login = json!({"username": user.username, "password": user.password});
     let anonymous = app.anonymous();
     let answer = anonymous.post("/api/v1/auth/login", &login).await;
@@ -104,7 +106,9 @@ async fn who_is_locked_or_deleted_is_out_at_once() {
         .await
         .problem(403, "forbidden");
     admin.delete(&path).await.nothing();
-    user.get("/api/v1/auth/me").await.problem(401, "revoked");
+    user.get("/api/v1/auth/me")
+        .await
+        .problem(401, "token_revoked");
 }
 
 #[tokio::test]
@@ -126,7 +130,10 @@ async fn a_new_password_ends_the_other_sessions() {
         .await;
     answer.nothing();
     here.get("/api/v1/auth/me").await.json(200);
-    there.get("/api/v1/auth/me").await.problem(401, "revoked");
+    there
+        .get("/api/v1/auth/me")
+        .await
+        .problem(401, "token_revoked");
     let old = json!({"username": here.username, "password": here.password});
     let answer = anonymous.post("/api/v1/auth/login", &old).await;
     answer.problem(401, "invalid_credentials");
@@ -135,8 +142,13 @@ async fn a_new_password_ends_the_other_sessions() {
     let user = format!("/api/v1/users/{}", here.user_id);
     let set = json!({"password": "set by the admin"});
     admin.patch(&user, &set).await.json(200);
-    here.get("/api/v1/auth/me").await.problem(401, "revoked");
-    again.get("/api/v1/auth/me").await.problem(401, "revoked");
+    here.get("/api/v1/auth/me")
+        .await
+        .problem(401, "token_revoked");
+    again
+        .get("/api/v1/auth/me")
+        .await
+        .problem(401, "token_revoked");
     anonymous.sign_in(&here.username, "set by the admin").await;
 }
 
@@ -158,5 +170,8 @@ async fn the_last_administrator_stays_one() {
     let bot = format!("/api/v1/bots/{}", bot["bot_id"].as_str().unwrap());
     admin.delete(&bot).await.nothing();
     second.delete(&path).await.nothing();
-    admin.get("/api/v1/auth/me").await.problem(401, "revoked");
+    admin
+        .get("/api/v1/auth/me")
+        .await
+        .problem(401, "token_revoked");
 }

@@ -66,7 +66,7 @@ async fn a_bot_is_shown_whole_but_for_its_credentials() {
     );
 
     // Credentials can be given later too.
-    let given = json!({"credentials": {"type": "oauth2", "access_token": "another token"}});
+    let given = json!({"credentials": {"type": "oauth2", "access_token": "another-token"}});
     let bot = admin.patch(&path, &given).await.json(200);
     assert_eq!(bot["status"], "active");
     assert!(bot["version"].as_i64().unwrap() > 1);

@@ -70,7 +70,10 @@ async fn two_hosts_share_a_state_directory() {
     let there = two.anonymous().with_token(admin.token.as_deref().unwrap());
     there.get("/api/v1/auth/me").await.json(200);
     there.post_nothing("/api/v1/auth/logout").await.nothing();
-    admin.get("/api/v1/auth/me").await.problem(401, "revoked");
+    admin
+        .get("/api/v1/auth/me")
+        .await
+        .problem(401, "token_revoked");
 }
 
 #[tokio::test]

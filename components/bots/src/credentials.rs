@@ -13,7 +13,7 @@ use vivesphere_domain::time_zone::parse_instant;
 use vivesphere_domain::token_refreshes::{self, Lease};
 use vivesphere_domain::{Actor, Error, Instant, Principal};
 use vivesphere_http::{Context, Problem, Reply, StatusCode, internal};
-use vivesphere_x_api::{App, Client, TokenError, Tokens};
+use vivesphere_x_api::{App, CallError, Client, TokenError, Tokens};
 
 use crate::handlers::bot_id;
 use crate::wire;
@@ -190,10 +190,23 @@ pub(crate) async fn access_token(context: Context) -> Result<Reply, Problem> {
     let ends = stored
         .expires_at
         .is_some_and(|end| end.millis_since(Instant::now()) < EARLY_MILLISECONDS);
+    let mut refreshed = false;
     if request.rejected_version == Some(version) || (ends && stored.refresh_token.is_some()) {
         (version, stored) = refresh(&context, &bot_id, version).await?;
+        refreshed = true;
     }
-    let x_user_id = account(&context, bot, &stored).await?;
+    let mut x_user_id = account(&context, &bot, &stored).await?;
+    if x_user_id.is_none() && !refreshed {
+        (version, stored) = refresh(&context, &bot_id, version).await?;
+        x_user_id = account(&context, &bot, &stored).await?;
+    }
+    let x_user_id = x_user_id.ok_or_else(|| {
+        Problem::new(
+            StatusCode::CONFLICT,
+            "token_rejected",
+            "X does not accept a token that it has just given: is the account locked?",
+        )
+    })?;
     Reply::ok(&json!({
         "access_token": stored.access_token.expose(),
         "version": version,
@@ -202,30 +215,27 @@ pub(crate) async fn access_token(context: Context) -> Result<Reply, Problem> {
     }))
 }
 
-/// Whose account it is; asked of X once, and needed before anything can be reconciled.
-async fn account(context: &Context, bot: Bot, stored: &Stored) -> Result<String, Problem> {
-    if let Some(id) = bot.x_user_id {
-        return Ok(id);
+/// Whose account it is; asked of X once, and needed before anything can be reconciled. `None`
+/// when X does not accept the token.
+async fn account(context: &Context, bot: &Bot, stored: &Stored) -> Result<Option<String>, Problem> {
+    if let Some(id) = &bot.x_user_id {
+        return Ok(Some(id.clone()));
     }
-    let user = client()
-        .await?
-        .users_me(stored.access_token.expose())
-        .await
-        .map_err(|error| {
-            let unauthorized = matches!(error, vivesphere_x_api::CallError::Unauthorized(_));
-            if unauthorized {
-                // The publisher asks again with this version as the rejected one.
-                return Problem::new(
-                    StatusCode::CONFLICT,
-                    "token_rejected",
-                    "X does not accept the access token.",
-                );
-            }
-            Problem::unavailable("x_unavailable", "X did not say whose account it is.", 30)
-                .caused_by(error)
-        })?;
+    let asked = client().await?.users_me(stored.access_token.expose()).await;
+    let user = match asked {
+        Ok(user) => user,
+        Err(CallError::Unauthorized(_)) => return Ok(None),
+        Err(error) => {
+            return Err(Problem::unavailable(
+                "x_unavailable",
+                "X did not say whose account it is.",
+                30,
+            )
+            .caused_by(error));
+        }
+    };
     bots::set_account(&context.db, &bot.bot_id, &user.id, &user.username).await?;
-    Ok(user.id)
+    Ok(Some(user.id))
 }
 
 async fn refresh(context: &Context, bot_id: &str, rejected: i64) -> Result<(i64, Stored), Problem> {

@@ -7,6 +7,8 @@ use vivesphere_domain::backoff::{Backoff, rate_limit_wait};
 use vivesphere_domain::publishing::{Effect, Outcome};
 use vivesphere_x_api::CreateOutcome;
 
+use crate::tokens::NoToken;
+
 /// What the decisions depend on beside the outcome.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
@@ -21,6 +23,9 @@ pub(crate) struct Rules {
 
 /// Without a reset time from X: a whole window of its limits.
 const WINDOW: Duration = Duration::from_secs(900);
+
+/// Before a post that could not be sent for want of a token is tried again.
+const LEAST: Duration = Duration::from_secs(5);
 
 impl Rules {
     /// Another try after a backoff, or the end.
@@ -77,9 +82,31 @@ pub(crate) fn created(outcome: &CreateOutcome, rules: &Rules) -> Outcome {
     }
 }
 
+/// What is written when there is no token to send with.
+pub(crate) fn without_token(none: &NoToken, rules: &Rules) -> Outcome {
+    if none.code == "token_rejected" {
+        // A new token that X does not accept either: only a person can tell why.
+        return Outcome {
+            name: "refused",
+            http_status: None,
+            code: none.code.clone(),
+            detail: none.detail.clone(),
+            effect: Effect::PauseBot,
+        };
+    }
+    let least = none.retry_after.map_or(LEAST, Duration::from_secs);
+    not_sent(&none.code, &none.detail, least, rules)
+}
+
+/// What is written when asking for a token took so long that the call could outlive its lease.
+pub(crate) fn lease_too_short(rules: &Rules) -> Outcome {
+    let detail = "asking for a token took too long";
+    not_sent("lease_too_short", detail, LEAST, rules)
+}
+
 /// Not sent, and not the post's fault: it does not count.
-pub(crate) fn not_sent(code: &str, detail: &str, rules: &Rules) -> Outcome {
-    let delay = Duration::from_secs(5) + Backoff::default().delay(rules.spent, rules.random);
+fn not_sent(code: &str, detail: &str, least: Duration, rules: &Rules) -> Outcome {
+    let delay = least.max(LEAST) + Backoff::default().delay(0, rules.random);
     Outcome {
         name: "deferred",
         http_status: None,
@@ -105,6 +132,27 @@ mod tests {
             reconcile_delay: Duration::from_secs(30),
             random: u64::MAX / 2,
         }
+    }
+
+    #[test]
+    fn a_post_without_a_token_waits_as_long_as_it_was_told_and_does_not_count() {
+        for (code, retry_after) in [("refresh_waits", Some(900)), ("x_unavailable", None)] {
+            let none = NoToken {
+                code: code.to_owned(),
+                detail: String::new(),
+                retry_after,
+            };
+            let outcome = without_token(&none, &rules(0));
+            let least = i64::try_from(retry_after.unwrap_or(5)).unwrap() * 1000;
+            assert!(matches!(outcome.effect, Effect::Again { at, spent: false }
+                if at.millis_since(rules(0).now) >= least));
+        }
+        let none = NoToken {
+            code: "token_rejected".to_owned(),
+            detail: String::new(),
+            retry_after: None,
+        };
+        assert_eq!(without_token(&none, &rules(0)).effect, Effect::PauseBot);
     }
 
     fn refusal() -> Refusal {

@@ -169,9 +169,7 @@ impl Run {
     async fn call(&self, claimed: &Claimed) -> Outcome {
         let mut token = match self.tokens.of(&claimed.bot_id).await {
             Ok(token) => token,
-            Err(none) => {
-                return decide::not_sent(&none.code, &none.detail, &self.rules(claimed.spent));
-            }
+            Err(none) => return decide::without_token(&none, &self.rules(claimed.spent)),
         };
         let post = NewPost {
             text: &claimed.text,
@@ -181,8 +179,7 @@ impl Run {
         loop {
             // A call that could outlive the lease is not made: another would take it for lost.
             if claimed.leased_until < Instant::now().plus(self.timeout) {
-                let rules = self.rules(claimed.spent);
-                return decide::not_sent("lease_too_short", "asking for a token took long", &rules);
+                return decide::lease_too_short(&self.rules(claimed.spent));
             }
             let outcome = self
                 .client
@@ -192,10 +189,7 @@ impl Run {
                 refreshed = true;
                 match self.tokens.instead_of(&claimed.bot_id, &token).await {
                     Ok(other) => token = other,
-                    Err(none) => {
-                        let rules = self.rules(claimed.spent);
-                        return decide::not_sent(&none.code, &none.detail, &rules);
-                    }
+                    Err(none) => return decide::without_token(&none, &self.rules(claimed.spent)),
                 }
                 continue;
             }

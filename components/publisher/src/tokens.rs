@@ -21,8 +21,8 @@ pub(crate) struct Token {
 pub(crate) struct NoToken {
     pub(crate) code: String,
     pub(crate) detail: String,
-    /// X rejected this version while `bots` asked whose account it is.
-    pub(crate) rejected: bool,
+    /// Seconds before it is worth asking again.
+    pub(crate) retry_after: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -51,11 +51,7 @@ impl Tokens {
         if let Some(token) = self.known.borrow().get(bot_id) {
             return Ok(token.clone());
         }
-        match self.ask(bot_id, None).await {
-            // The first version is the likely one; any other answer says what it is.
-            Err(refused) if refused.rejected => self.ask(bot_id, Some(-1)).await,
-            other => other,
-        }
+        self.ask(bot_id, None).await
     }
 
     /// Another token, after X has rejected this one.
@@ -83,8 +79,10 @@ impl Tokens {
             }
             Err(error) => Err(NoToken {
                 detail: error.to_string(),
-                rejected: matches!(&error, internal::Error::Refused { code, .. }
-                    if code == "token_rejected"),
+                retry_after: match error {
+                    internal::Error::Refused { retry_after, .. } => retry_after,
+                    internal::Error::Unreachable { .. } => None,
+                },
                 code: match error {
                     internal::Error::Refused { code, .. } if !code.is_empty() => code,
                     _ => "component_unavailable".to_owned(),

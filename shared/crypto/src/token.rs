@@ -18,7 +18,8 @@ use crate::secret::Secret;
 
 /// Who issues and who accepts (`iss`).
 pub const ISSUER: &str = "vivesphere";
-/// How far two clocks may be apart, in seconds.
+/// How far the clock of a node that issues may be ahead of one that accepts, in seconds. The end is
+/// exact: `expires_in` is a promise.
 pub const LEEWAY_SECONDS: i64 = 30;
 /// The longest text in bytes that is looked at as a token; ours have about 400.
 pub const MAX_LENGTH: usize = 4096;
@@ -262,7 +263,7 @@ pub(crate) fn judge_time(claims: Claims, now: i64) -> Verdict {
     let earliest = claims.not_before.unwrap_or(i64::MIN).max(claims.issued_at);
     if now.saturating_add(LEEWAY_SECONDS) < earliest {
         Verdict::NotYetValid
-    } else if now.saturating_sub(LEEWAY_SECONDS) >= claims.expires_at {
+    } else if now >= claims.expires_at {
         Verdict::Expired(claims)
     } else {
         Verdict::Valid(claims)

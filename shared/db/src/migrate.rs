@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 
-use sha2::{Digest, Sha256};
 use spin_sdk::sqlite::Connection;
 
 use crate::connection::{Durability, put_back, run, take};
@@ -165,10 +164,7 @@ fn check(applied: &[(i64, String)]) -> Result<(), Error> {
 }
 
 fn checksum(sql: &str) -> String {
-    Sha256::digest(sql.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    vivesphere_crypto::sha256_hex(sql.as_bytes())
 }
 
 /// Splits a migration into statements: Spin runs one at a time. A statement ends with a line

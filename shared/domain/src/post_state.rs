@@ -40,7 +40,7 @@ pub enum PostEvent {
     Edit,
     /// A publisher takes the lease.
     Claim,
-    /// One part of a thread went out; more follow.
+    /// One part of a thread went out; the next is claimed like a post of its own.
     PartSent,
     /// All of it went out.
     Sent,
@@ -187,8 +187,8 @@ impl fmt::Display for PostEvent {
 /// What becomes of a post in `state` when `event` happens. The whole table:
 ///
 /// - Once claimed, a post cannot be cancelled: it may be on its way already.
-/// - One whose outcome is unknown leaves that state only by what was found out, or by giving up
-///   when nothing can be found out. It is never sent again unseen and cannot be cancelled.
+/// - One whose outcome is unknown leaves that state only by what was found out. It is never sent
+///   again unseen and cannot be cancelled.
 /// - What is published or cancelled stays so.
 ///
 /// # Errors
@@ -209,7 +209,7 @@ pub const fn next(state: PostState, event: PostEvent) -> Result<PostState, Inval
         (S::Scheduled, E::Submit) => S::AwaitingApproval,
         (S::Scheduled, E::Claim) => S::Publishing,
 
-        (S::Publishing, E::PartSent) => S::Publishing,
+        (S::Publishing, E::PartSent) => S::Scheduled,
         (S::Publishing, E::Sent) => S::Published,
         (S::Publishing, E::Refused | E::Exhausted) => S::Failed,
         (S::Publishing, E::Deferred) => S::Scheduled,
@@ -219,6 +219,8 @@ pub const fn next(state: PostState, event: PostEvent) -> Result<PostState, Inval
         (S::OutcomeUnknown, E::ReconciledFound) => S::Published,
         (S::OutcomeUnknown, E::ReconciledPartFound | E::ReconciledAbsent) => S::Scheduled,
         (S::OutcomeUnknown, E::Exhausted) => S::Failed,
+        // A person's word has it looked for again, not sent again.
+        (S::OutcomeUnknown, E::Retry) => S::OutcomeUnknown,
 
         (S::Failed, E::Edit) => S::Failed,
         (S::Failed, E::Submit) => S::AwaitingApproval,
@@ -353,12 +355,16 @@ mod tests {
     fn an_unknown_outcome_is_never_sent_again_unseen() {
         for event in [
             PostEvent::Claim,
-            PostEvent::Retry,
             PostEvent::Deferred,
             PostEvent::Edit,
+            PostEvent::Cancel,
         ] {
             assert!(next(PostState::OutcomeUnknown, event).is_err());
         }
+        assert_eq!(
+            next(PostState::OutcomeUnknown, PostEvent::Retry),
+            Ok(PostState::OutcomeUnknown)
+        );
     }
 
     #[test]

@@ -51,13 +51,15 @@ pub(crate) async fn credentials(
     }
     Ok(match verify(db, token, now).await? {
         Verdict::Valid(claims) => Credentials::Token(claims),
-        verdict => Credentials::Refused(Problem::unauthorized(
-            "invalid_token",
-            format!(
-                "The token is not valid: {}.",
-                verdict.reason().unwrap_or("malformed")
-            ),
-        )),
+        verdict => {
+            let (code, reason) = match verdict.reason() {
+                Some("expired") => ("token_expired", "it has expired"),
+                Some("signature") => ("token_signature", "its signature is not ours"),
+                _ => ("token_malformed", "it cannot be read"),
+            };
+            let detail = format!("The token is not valid: {reason}.");
+            Credentials::Refused(Problem::unauthorized(code, detail))
+        }
     })
 }
 

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use vivesphere_db::Database;
 use vivesphere_domain::{Page, Principal};
 
-use crate::{FieldError, Problem};
+use crate::{Problem, parsing};
 
 /// One request, after authentication and the permission check.
 pub struct Context {
@@ -69,7 +69,7 @@ impl Context {
     /// 400 when it cannot be read as `T`.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         serde_urlencoded::from_str(self.parts.uri.query().unwrap_or_default())
-            .map_err(|error| Problem::malformed(format!("The query cannot be read: {error}.")))
+            .map_err(|error| parsing::refuse("query", &error))
     }
 
     /// The JSON body as `T`, which should deny unknown fields.
@@ -85,7 +85,7 @@ impl Context {
                 "Send JSON, with `content-type: application/json`.",
             ));
         }
-        parse_json(&self.body)
+        parsing::json(&self.body)
     }
 
     /// As [`Context::json`], but an empty body is `T::default()`.
@@ -111,8 +111,7 @@ impl Context {
                 "Send a form, with `content-type: application/x-www-form-urlencoded`.",
             ));
         }
-        serde_urlencoded::from_bytes(&self.body)
-            .map_err(|error| Problem::malformed(format!("The form cannot be read: {error}.")))
+        serde_urlencoded::from_bytes(&self.body).map_err(|error| parsing::refuse("form", &error))
     }
 
     /// The version of `If-Match: "<version>"`, if it was sent; `*` matches any.
@@ -178,77 +177,9 @@ pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
         .filter(|token| !token.is_empty())
 }
 
-/// 400 for what is not JSON, 422 with a pointer (RFC 6901) for JSON of another shape.
-fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(error.path());
-        let inner = error.into_inner();
-        if inner.is_data() {
-            // serde names the line and column too; for a client the pointer says it better.
-            let text = inner.to_string();
-            let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
-            Problem::invalid(vec![FieldError { pointer, detail }])
-        } else {
-            Problem::malformed(format!("The body is not JSON: {inner}."))
-        }
-    })?;
-    deserializer
-        .end()
-        .map_err(|error| Problem::malformed(format!("The body is not JSON: {error}.")))?;
-    Ok(value)
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    path.iter().fold(String::new(), |mut pointer, segment| {
-        pointer.push('/');
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&index.to_string()),
-            Segment::Map { key } => pointer.push_str(&key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { variant } => pointer.push_str(variant),
-            Segment::Unknown => pointer.push('?'),
-        }
-        pointer
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "read by serde only")]
-    struct Body {
-        parts: Vec<Part>,
-    }
-
-    #[derive(Debug, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "read by serde only")]
-    struct Part {
-        text: String,
-    }
-
-    fn refused(body: &str) -> Problem {
-        parse_json::<Body>(body.as_bytes()).expect_err("refused")
-    }
-
-    #[test]
-    fn what_is_not_json_is_400_and_json_of_another_shape_is_422_with_its_pointer() {
-        assert_eq!(refused("{").status, 400);
-        assert_eq!(refused(r#"{"parts":[]} x"#).status, 400);
-        let problem = refused(r#"{"parts":[{"text":"a"},{"text":5}]}"#);
-        assert_eq!(problem.status, 422);
-        assert_eq!(problem.errors[0].pointer, "/parts/1/text");
-        assert!(
-            refused(r#"{"parts":[],"more":1}"#).errors[0]
-                .detail
-                .contains("more")
-        );
-        assert_eq!(refused("[]").status, 422);
-    }
 
     #[test]
     fn a_client_address_loses_its_port() {

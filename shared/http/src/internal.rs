@@ -23,6 +23,8 @@ pub enum Error {
         status: StatusCode,
         /// Its problem's `code`, empty when it gave none.
         code: String,
+        /// Its `Retry-After`, in seconds.
+        retry_after: Option<u64>,
     },
     /// It could not be asked, or its answer could not be read.
     #[error("{component} could not be asked: {reason}")]
@@ -75,6 +77,10 @@ pub async fn post<T: DeserializeOwned>(
         .await
         .map_err(|error| unreachable(error.to_string()))?;
     let status = response.status();
+    let retry_after = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|seconds| seconds.to_str().ok()?.parse().ok());
     let answer = Limited::new(response.into_body(), ANSWER_LIMIT)
         .collect()
         .await
@@ -93,5 +99,6 @@ pub async fn post<T: DeserializeOwned>(
         component,
         status,
         code,
+        retry_after,
     })
 }

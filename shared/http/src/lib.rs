@@ -9,6 +9,7 @@ mod authenticate;
 mod context;
 mod idempotency;
 pub mod internal;
+mod parsing;
 mod problem;
 mod rate_limit;
 mod reply;

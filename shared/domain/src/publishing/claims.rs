@@ -1,0 +1,229 @@
+//! Taking what is due, and what a worker left behind when it died.
+
+use serde_json::json;
+use vivesphere_db::{Database, Row, Transaction, params};
+
+use super::{Claimed, Effect, Outcome, outcomes};
+use crate::{Actor, Error, Instant, audit};
+
+const DAY_MILLISECONDS: i64 = 86_400_000;
+
+/// Calls whose worker died: nobody knows their outcome. Gives back how many there were.
+///
+/// # Errors
+/// Storage.
+pub async fn recover(
+    db: &Database,
+    actor: &Actor,
+    request_timeout_milliseconds: i64,
+    reconcile_delay_milliseconds: i64,
+) -> Result<usize, Error> {
+    let now = Instant::now().unix_millis();
+    // Read first: a run that finds nothing must not take the write lock.
+    let expired: Vec<String> = db
+        .query(
+            "SELECT post_id FROM posts WHERE state IN ('publishing', 'outcome_unknown')
+                AND state = 'publishing' AND leased_until < ?",
+            params![now],
+        )
+        .await?;
+    if expired.is_empty() {
+        return Ok(0);
+    }
+    let transaction = db.transaction().await?;
+    let mut recovered = 0;
+    for post_id in expired {
+        // Under the write lock: its worker may have come back since.
+        let row: Option<Row> = transaction
+            .query_optional(
+                "SELECT (SELECT max(started_at) FROM attempts WHERE post_id = ?1
+                    AND ended_at IS NULL) FROM posts
+                 WHERE post_id = ?1 AND state = 'publishing' AND leased_until < ?2",
+                params![post_id.as_str(), now],
+            )
+            .await?;
+        let Some(row) = row else { continue };
+        let started: i64 = row.get_optional(0)?.unwrap_or(now);
+        transaction
+            .execute(
+                "UPDATE attempts SET ended_at = ?2, outcome = 'unknown', code = 'worker_lost',
+                    detail = 'the worker stopped before it wrote the outcome'
+                 WHERE post_id = ?1 AND ended_at IS NULL",
+                params![post_id.as_str(), now],
+            )
+            .await?;
+        // The call may still be under way until its own timeout.
+        let at = now.max(started + request_timeout_milliseconds + reconcile_delay_milliseconds);
+        transaction
+            .execute(
+                "UPDATE posts SET state = 'outcome_unknown', next_attempt_at = ?2,
+                    leased_until = 0, version = version + 1, updated_at = ?3
+                 WHERE post_id = ?1",
+                params![post_id.as_str(), at, now],
+            )
+            .await?;
+        let detail = json!({"code": "worker_lost"});
+        audit::record(
+            &transaction,
+            actor,
+            "post.outcome_unknown",
+            &post_id,
+            &detail,
+        )
+        .await?;
+        recovered += 1;
+    }
+    transaction.commit().await?;
+    Ok(recovered)
+}
+
+/// The bots' next due posts. A bot with a call in flight, or one to be looked for, has none; the
+/// first by time goes before the others, also while it backs off. Asked bot by bot, so its cost
+/// depends on the number of bots, not of scheduled posts.
+const DUE: &str = "
+    SELECT h.post_id FROM bots b
+    JOIN posts h ON h.post_id = (
+        SELECT post_id FROM posts WHERE bot_id = b.bot_id AND state = 'scheduled'
+        ORDER BY scheduled_at, post_id LIMIT 1)
+    WHERE b.status = 'active' AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
+        AND h.next_attempt_at <= ?1
+        AND NOT EXISTS (SELECT 1 FROM posts q WHERE q.bot_id = b.bot_id
+            AND q.state IN ('publishing', 'outcome_unknown')
+            AND (q.state = 'publishing' OR q.next_attempt_at IS NOT NULL))
+    ORDER BY h.next_attempt_at, h.post_id LIMIT ?2";
+
+/// Claims up to `limit` calls and writes their attempts before anything is sent.
+///
+/// # Errors
+/// Storage.
+pub async fn claim(
+    db: &Database,
+    actor: &Actor,
+    limit: usize,
+    lease_milliseconds: i64,
+) -> Result<Vec<Claimed>, Error> {
+    let now = Instant::now();
+    let limit = i64::try_from(limit).unwrap_or(1);
+    // Looked at without the write lock first: most ticks find nothing.
+    let due: Vec<String> = db.query(DUE, params![now.unix_millis(), limit]).await?;
+    let mut claimed = Vec::new();
+    let transaction = if due.is_empty() {
+        db.relaxed_transaction().await?
+    } else {
+        db.transaction().await?
+    };
+    if !due.is_empty() {
+        let due: Vec<String> = transaction
+            .query(DUE, params![now.unix_millis(), limit])
+            .await?;
+        for post_id in due {
+            if let Some(call) =
+                claim_one(&transaction, actor, &post_id, now, lease_milliseconds).await?
+            {
+                claimed.push(call);
+            }
+        }
+    }
+    transaction
+        .execute(
+            "INSERT INTO worker_claims (job, claimed_at, claimed) VALUES ('publish', ?1, ?2)
+             ON CONFLICT (job) DO UPDATE SET claimed_at = excluded.claimed_at,
+                claimed = excluded.claimed",
+            params![now.unix_millis(), i64::try_from(claimed.len()).unwrap_or(0)],
+        )
+        .await?;
+    transaction.commit().await?;
+    Ok(claimed)
+}
+
+async fn claim_one(
+    transaction: &Transaction,
+    actor: &Actor,
+    post_id: &str,
+    now: Instant,
+    lease_milliseconds: i64,
+) -> Result<Option<Claimed>, Error> {
+    let row: Option<Row> = transaction
+        .query_optional(
+            "SELECT p.bot_id, p.fencing_token + 1, n.position, n.text,
+                (SELECT x_post_id FROM post_parts WHERE post_id = p.post_id
+                    AND position = n.position - 1),
+                p.attempts_spent,
+                (SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE post_id = p.post_id),
+                b.daily_post_limit,
+                (SELECT count(*) FROM attempts WHERE bot_id = p.bot_id AND outcome = 'sent'
+                    AND ended_at > ?2),
+                (SELECT min(ended_at) FROM attempts WHERE bot_id = p.bot_id AND outcome = 'sent'
+                    AND ended_at > ?2)
+             FROM posts p JOIN bots b ON b.bot_id = p.bot_id
+                JOIN post_parts n ON n.post_id = p.post_id AND n.position =
+                    (SELECT min(position) FROM post_parts WHERE post_id = p.post_id
+                        AND x_post_id IS NULL)
+             WHERE p.post_id = ?1",
+            params![post_id, now.unix_millis() - DAY_MILLISECONDS],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let claimed = Claimed {
+        post_id: post_id.to_owned(),
+        bot_id: row.text(0)?,
+        fencing_token: row.get(1)?,
+        position: row.get(2)?,
+        text: row.text(3)?,
+        in_reply_to: row.text_optional(4)?,
+        spent: row.get(5)?,
+        attempt: row.get(6)?,
+        leased_until: now.plus_millis(lease_milliseconds),
+    };
+    transaction
+        .execute(
+            "INSERT INTO attempts (post_id, number, bot_id, position, fencing_token, started_at)
+             VALUES (?, ?, ?, ?, ?, ?)",
+            params![
+                post_id,
+                claimed.attempt,
+                claimed.bot_id.as_str(),
+                claimed.position,
+                claimed.fencing_token,
+                now.unix_millis()
+            ],
+        )
+        .await?;
+    transaction
+        .execute(
+            "UPDATE posts SET state = 'publishing', fencing_token = ?2, leased_until = ?3,
+                version = version + 1, updated_at = ?4 WHERE post_id = ?1",
+            params![
+                post_id,
+                claimed.fencing_token,
+                claimed.leased_until.unix_millis(),
+                now.unix_millis()
+            ],
+        )
+        .await?;
+    audit::record(
+        transaction,
+        actor,
+        "post.claimed",
+        post_id,
+        &json!({"attempt": claimed.attempt}),
+    )
+    .await?;
+    if row.get::<i64>(8)? >= row.get::<i64>(7)? {
+        let oldest: i64 = row.get_optional(9)?.unwrap_or_else(|| now.unix_millis());
+        let free = Instant::from_unix_millis(oldest + DAY_MILLISECONDS);
+        let outcome = Outcome {
+            name: "deferred",
+            http_status: None,
+            code: "daily_post_limit".to_owned(),
+            detail: "the bot has reached its limit of posts in 24 hours".to_owned(),
+            effect: Effect::Again {
+                at: free,
+                spent: false,
+            },
+        };
+        outcomes::write(transaction, actor, &claimed, &outcome).await?;
+        return Ok(None);
+    }
+    Ok(Some(claimed))
+}

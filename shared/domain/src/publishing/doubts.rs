@@ -1,0 +1,154 @@
+//! Posts whose last call nobody knows the outcome of.
+
+use vivesphere_db::{Database, FromRow, Row, params};
+
+use super::{Doubt, Effect, Outcome, outcomes};
+use crate::post_state::PostState;
+use crate::{Actor, Error, Instant};
+
+/// How often a post is looked for before a person has to decide.
+const RECONCILIATIONS: i64 = 10;
+
+/// Takes the posts that are to be looked for now.
+///
+/// # Errors
+/// Storage.
+pub async fn claim_doubts(
+    db: &Database,
+    limit: usize,
+    lease_milliseconds: i64,
+) -> Result<Vec<Doubt>, Error> {
+    const DUE_DOUBTS: &str = "
+        SELECT p.post_id FROM posts p JOIN bots b ON b.bot_id = p.bot_id
+        WHERE p.state IN ('publishing', 'outcome_unknown') AND p.state = 'outcome_unknown'
+            AND p.next_attempt_at <= ?1 AND p.leased_until <= ?1
+            AND b.status = 'active' AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
+        ORDER BY p.next_attempt_at LIMIT ?2";
+    let now = Instant::now();
+    let limit = i64::try_from(limit).unwrap_or(1);
+    let due: Vec<String> = db
+        .query(DUE_DOUBTS, params![now.unix_millis(), limit])
+        .await?;
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let transaction = db.transaction().await?;
+    let due: Vec<String> = transaction
+        .query(DUE_DOUBTS, params![now.unix_millis(), limit])
+        .await?;
+    let mut doubts = Vec::new();
+    for post_id in due {
+        transaction
+            .execute(
+                "UPDATE posts SET fencing_token = fencing_token + 1, leased_until = ?2
+                 WHERE post_id = ?1",
+                params![post_id.as_str(), now.unix_millis() + lease_milliseconds],
+            )
+            .await?;
+        let doubt: Option<Doubt> = transaction
+            .query_optional(
+                "SELECT p.post_id, p.bot_id, p.fencing_token, n.position, n.text,
+                    (SELECT min(started_at) FROM attempts WHERE post_id = p.post_id
+                        AND position = n.position),
+                    (SELECT x_post_id FROM attempts WHERE post_id = p.post_id
+                        AND position = n.position AND x_post_id IS NOT NULL LIMIT 1),
+                    (SELECT code FROM attempts WHERE post_id = p.post_id
+                        ORDER BY number DESC LIMIT 1),
+                    p.attempts_spent, p.reconciliations
+                 FROM posts p JOIN post_parts n ON n.post_id = p.post_id AND n.position =
+                    (SELECT min(position) FROM post_parts WHERE post_id = p.post_id
+                        AND x_post_id IS NULL)
+                 WHERE p.post_id = ?",
+                params![post_id.as_str()],
+            )
+            .await?;
+        doubts.extend(doubt);
+    }
+    transaction.commit().await?;
+    Ok(doubts)
+}
+
+impl FromRow for Doubt {
+    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+        Ok(Self {
+            post_id: row.text(0)?,
+            bot_id: row.text(1)?,
+            fencing_token: row.get(2)?,
+            position: row.get(3)?,
+            text: row.text(4)?,
+            since: Instant::from_unix_millis(row.get_optional(5)?.unwrap_or(0)),
+            noted_id: row.text_optional(6)?,
+            last_code: row.text_optional(7)?.unwrap_or_default(),
+            spent: row.get(8)?,
+            reconciliations: row.get(9)?,
+        })
+    }
+}
+
+/// Whether an id on X belongs to a part already.
+///
+/// # Errors
+/// Storage.
+pub async fn is_adopted(db: &Database, bot_id: &str, x_post_id: &str) -> Result<bool, Error> {
+    let found: Option<i64> = db
+        .query_optional(
+            "SELECT 1 FROM post_parts n JOIN posts p ON p.post_id = n.post_id
+             WHERE p.bot_id = ? AND n.x_post_id = ? LIMIT 1",
+            params![bot_id, x_post_id],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Writes what looking for a post has found.
+///
+/// # Errors
+/// Storage.
+pub async fn settle(
+    db: &Database,
+    actor: &Actor,
+    doubt: &Doubt,
+    outcome: &Outcome,
+) -> Result<(), Error> {
+    let transaction = db.transaction().await?;
+    let held: Option<i64> = transaction
+        .query_optional(
+            "SELECT 1 FROM posts WHERE post_id = ? AND fencing_token = ?
+                AND state = 'outcome_unknown'",
+            params![doubt.post_id.as_str(), doubt.fencing_token],
+        )
+        .await?;
+    if held.is_none() {
+        return Ok(());
+    }
+    if let Effect::LookAt(_) = outcome.effect {
+        transaction
+            .execute(
+                "UPDATE posts SET reconciliations = reconciliations + 1 WHERE post_id = ?",
+                params![doubt.post_id.as_str()],
+            )
+            .await?;
+    }
+    outcomes::apply(
+        &transaction,
+        actor,
+        PostState::OutcomeUnknown,
+        (&doubt.post_id, &doubt.bot_id, doubt.position),
+        outcome,
+    )
+    .await?;
+    if i64::from(doubt.reconciliations) + 1 >= RECONCILIATIONS
+        && matches!(outcome.effect, Effect::LookAt(_))
+    {
+        // It no longer holds up the bot; a person looks at the account and decides.
+        transaction
+            .execute(
+                "UPDATE posts SET next_attempt_at = NULL, failure_code = 'reconcile_failed',
+                    failure_detail = ?2 WHERE post_id = ?1",
+                params![doubt.post_id.as_str(), outcome.detail.as_str()],
+            )
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}

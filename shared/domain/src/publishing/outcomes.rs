@@ -1,0 +1,176 @@
+//! What a call, or looking for one, changes.
+
+use serde_json::json;
+use vivesphere_db::{Database, Transaction, params};
+
+use super::{Claimed, Effect, Outcome};
+use crate::post_state::{PostEvent, PostState, next};
+use crate::{Actor, Error, Instant, audit, bots};
+
+/// Writes the outcomes of calls in one transaction.
+///
+/// # Errors
+/// Storage; then none is written, and the leases run out.
+pub async fn finish(
+    db: &Database,
+    actor: &Actor,
+    results: &[(Claimed, Outcome)],
+) -> Result<(), Error> {
+    let transaction = db.transaction().await?;
+    for (claimed, outcome) in results {
+        write(&transaction, actor, claimed, outcome).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+pub(super) async fn write(
+    transaction: &Transaction,
+    actor: &Actor,
+    claimed: &Claimed,
+    outcome: &Outcome,
+) -> Result<(), Error> {
+    let now = Instant::now().unix_millis();
+    let x_post_id = match &outcome.effect {
+        Effect::Sent(id) => Some(id.as_str()),
+        _ => None,
+    };
+    // Also without the lease: an id that is known must be found by whoever looks for it.
+    transaction
+        .execute(
+            "UPDATE attempts SET ended_at = ?3, outcome = ?4, http_status = ?5, code = ?6,
+                detail = ?7, x_post_id = ?8 WHERE post_id = ?1 AND number = ?2",
+            params![
+                claimed.post_id.as_str(),
+                claimed.attempt,
+                now,
+                outcome.name,
+                outcome.http_status,
+                outcome.code.as_str(),
+                outcome.detail.as_str(),
+                x_post_id
+            ],
+        )
+        .await?;
+    let held: Option<i64> = transaction
+        .query_optional(
+            "SELECT 1 FROM posts WHERE post_id = ? AND fencing_token = ? AND state = 'publishing'",
+            params![claimed.post_id.as_str(), claimed.fencing_token],
+        )
+        .await?;
+    if held.is_some() {
+        apply(
+            transaction,
+            actor,
+            PostState::Publishing,
+            (&claimed.post_id, &claimed.bot_id, claimed.position),
+            outcome,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Changes the post as the effect says, from the state it is in: `publishing` after a call,
+/// `outcome_unknown` after looking for one. The caller has checked the fencing token.
+pub(super) async fn apply(
+    transaction: &Transaction,
+    actor: &Actor,
+    from: PostState,
+    (post_id, bot_id, position): (&str, &str, i64),
+    outcome: &Outcome,
+) -> Result<(), Error> {
+    let now = Instant::now().unix_millis();
+    let looked = from == PostState::OutcomeUnknown;
+    let either = |called, found| if looked { found } else { called };
+    let (event, next_attempt_at, spent) = match &outcome.effect {
+        Effect::Sent(x_post_id) => {
+            if sent(transaction, post_id, position, x_post_id).await? {
+                let event = either(PostEvent::Sent, PostEvent::ReconciledFound);
+                (event, None, 0)
+            } else {
+                let event = either(PostEvent::PartSent, PostEvent::ReconciledPartFound);
+                (event, Some(now), 0)
+            }
+        }
+        Effect::Failed => (either(PostEvent::Refused, PostEvent::Exhausted), None, 1),
+        Effect::Again { at, spent } => {
+            let event = either(PostEvent::Deferred, PostEvent::ReconciledAbsent);
+            (event, Some(at.unix_millis()), i64::from(*spent))
+        }
+        Effect::LookAt(at) => (PostEvent::BecameUnknown, Some(at.unix_millis()), 0),
+        Effect::PauseBot => {
+            let reason = Some((outcome.code.as_str(), outcome.detail.as_str()));
+            bots::set_status(transaction, actor, bot_id, "paused", reason).await?;
+            (PostEvent::Deferred, Some(now), 0)
+        }
+        Effect::BotWaits(until) => {
+            transaction
+                .execute(
+                    "UPDATE bots SET rate_limited_until = ? WHERE bot_id = ?",
+                    params![until.unix_millis(), bot_id],
+                )
+                .await?;
+            (PostEvent::Deferred, Some(until.unix_millis()), 0)
+        }
+    };
+    let state = next(from, event).map_err(|error| Error::Internal(error.to_string()))?;
+    transaction
+        .execute(
+            "UPDATE posts SET state = ?2, next_attempt_at = ?3,
+                attempts_spent = attempts_spent + ?4, leased_until = 0,
+                failure_code = CASE ?2 WHEN 'failed' THEN ?5 END,
+                failure_detail = CASE ?2 WHEN 'failed' THEN ?6 END,
+                published_at = CASE ?2 WHEN 'published' THEN ?7 ELSE published_at END,
+                version = version + 1, updated_at = ?7 WHERE post_id = ?1",
+            params![
+                post_id,
+                state.as_str(),
+                next_attempt_at,
+                spent,
+                outcome.code.as_str(),
+                outcome.detail.as_str(),
+                now
+            ],
+        )
+        .await?;
+    let action = match (state, event) {
+        (PostState::Published, _) => "post.published",
+        (_, PostEvent::PartSent | PostEvent::ReconciledPartFound) => "post.part_published",
+        (PostState::Failed, _) => "post.failed",
+        (PostState::OutcomeUnknown, _) => "post.outcome_unknown",
+        _ => "post.deferred",
+    };
+    let detail = json!({"code": outcome.code});
+    audit::record(transaction, actor, action, post_id, &detail).await?;
+    Ok(())
+}
+
+/// Notes a part's id on X. Gives back whether the whole post is out. The next part begins with
+/// all its attempts.
+async fn sent(
+    transaction: &Transaction,
+    post_id: &str,
+    position: i64,
+    x_post_id: &str,
+) -> Result<bool, Error> {
+    transaction
+        .execute(
+            "UPDATE post_parts SET x_post_id = ? WHERE post_id = ? AND position = ?",
+            params![x_post_id, post_id, position],
+        )
+        .await?;
+    transaction
+        .execute(
+            "UPDATE posts SET attempts_spent = 0, reconciliations = 0 WHERE post_id = ?",
+            params![post_id],
+        )
+        .await?;
+    let open: Option<i64> = transaction
+        .query_optional(
+            "SELECT count(*) FROM post_parts WHERE post_id = ? AND x_post_id IS NULL",
+            params![post_id],
+        )
+        .await?;
+    Ok(open == Some(0))
+}

@@ -1,0 +1,191 @@
+//! What is said of input that cannot be read. Never what stood there: it may be a secret that was
+//! sent to the wrong place. Names of fields are told, values are not.
+
+use serde::de::DeserializeOwned;
+
+use crate::{FieldError, Problem};
+
+/// 400 for what is not JSON, 422 with a pointer (RFC 6901) for JSON of another shape.
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer(error.path());
+        let inner = error.into_inner();
+        if !inner.is_data() {
+            return not_json(&inner);
+        }
+        let text = inner.to_string();
+        let (field, detail) = explain(&text);
+        let pointer = match field {
+            Some(field) if !pointer.ends_with(&format!("/{field}")) => {
+                format!("{pointer}/{}", escaped(field))
+            }
+            _ => pointer,
+        };
+        Problem::invalid(vec![FieldError { pointer, detail }])
+    })?;
+    deserializer.end().map_err(|error| not_json(&error))?;
+    Ok(value)
+}
+
+/// 400 for a query or a form that cannot be read.
+pub(crate) fn refuse(what: &str, error: &impl std::fmt::Display) -> Problem {
+    let text = error.to_string();
+    let (field, detail) = explain(&text);
+    let field = field.map_or_else(|| "a value".to_owned(), |field| format!("`{field}`"));
+    Problem::malformed(format!("The {what} cannot be read: {field} {detail}."))
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    Problem::malformed(format!(
+        "The body is not JSON: see line {}, column {}.",
+        error.line(),
+        error.column()
+    ))
+}
+
+/// The field that serde names, and what is wrong with it.
+fn explain(text: &str) -> (Option<&str>, String) {
+    // serde names the line and column too; for a client the pointer says it better.
+    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+    let name = |prefix: &str| {
+        let rest = text.strip_prefix(prefix)?;
+        let name = rest.rsplit_once("`, expected").map(|(name, _)| name);
+        name.or_else(|| rest.strip_suffix('`'))
+    };
+    if let Some(field) = name("missing field `") {
+        return (Some(field), "is missing".to_owned());
+    }
+    if let Some(field) = text.strip_prefix("unknown field `") {
+        let end = field.rfind("`, ").unwrap_or(field.len());
+        let field = &field[..end];
+        // A long one is no misspelt name.
+        let field = if field.len() <= 64 { field } else { "?" };
+        return (Some(field), "is not known here".to_owned());
+    }
+    if let Some(field) = name("duplicate field `") {
+        return (Some(field), "is given twice".to_owned());
+    }
+    match text.rsplit_once(", expected ") {
+        Some((_, wanted)) => (None, format!("must be {}", for_people(wanted))),
+        None => (None, "cannot be read".to_owned()),
+    }
+}
+
+/// serde speaks of Rust's types.
+fn for_people(wanted: &str) -> &str {
+    match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number, not too large",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        _ if wanted.starts_with("struct ") => "an object",
+        _ => wanted,
+    }
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |mut pointer, segment| {
+        pointer.push('/');
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&index.to_string()),
+            Segment::Map { key } => pointer.push_str(&escaped(key)),
+            // The variant's name may be what was sent.
+            Segment::Enum { .. } | Segment::Unknown => pointer.push('?'),
+        }
+        pointer
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "read by serde only")]
+    struct Body {
+        parts: Vec<Part>,
+        #[serde(default)]
+        kind: Option<Kind>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "read by serde only")]
+    struct Part {
+        text: String,
+        #[serde(default)]
+        count: Option<u8>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Plain,
+    }
+
+    fn refused(body: &str) -> Problem {
+        json::<Body>(body.as_bytes()).expect_err("refused")
+    }
+
+    fn field(body: &str) -> (String, String) {
+        let problem = refused(body);
+        assert_eq!(problem.status, 422, "{body}");
+        let error = problem.errors.into_iter().next().expect("an error");
+        (error.pointer, error.detail)
+    }
+
+    #[test]
+    fn what_is_not_json_is_400_and_json_of_another_shape_is_422_with_its_pointer() {
+        assert_eq!(refused("{").status, 400);
+        assert_eq!(refused(r#"{"parts":[]} x"#).status, 400);
+        for (body, pointer, detail) in [
+            (
+                r#"{"parts":[{"text":"a"},{"text":5}]}"#,
+                "/parts/1/text",
+                "must be a string",
+            ),
+            (r#"{"parts":[],"more":1}"#, "/more", "is not known here"),
+            (r#"{"parts":[{}]}"#, "/parts/0/text", "is missing"),
+            (r#"{"parts":[],"parts":[]}"#, "/parts", "is given twice"),
+            (
+                r#"{"parts":[{"text":"a","count":300}]}"#,
+                "/parts/0/count",
+                "must be a whole number, not too large",
+            ),
+            (r#"{"parts":[],"kind":"other"}"#, "/kind", "must be `plain`"),
+            (r#""text""#, "", "must be an object"),
+        ] {
+            assert_eq!(
+                field(body),
+                (pointer.to_owned(), detail.to_owned()),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_never_shown() {
+        for body in [
+            r#"{"parts":"sec, expected ret"}"#,
+            r#"{"parts":["secret"]}"#,
+            r#"{"parts":[],"kind":"secret"}"#,
+            r#"{"parts":[],"kind":{"secret":1}}"#,
+            r#""secret""#,
+            "secret",
+        ] {
+            let problem = refused(body);
+            let errors = problem.errors.iter();
+            let said: String = errors
+                .map(|error| format!("{} {}", error.pointer, error.detail))
+                .collect();
+            let said = format!("{said}{}", problem.detail);
+            assert!(!said.contains("sec"), "{body}: {said}");
+        }
+    }
+}
