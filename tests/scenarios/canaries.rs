@@ -10,8 +10,13 @@ use vivesphere_tests::launch::canary;
 fn assert_absent(place: &str, bytes: &[u8], secrets: &[(String, String)]) {
     for (name, secret) in secrets {
         let needle = secret.as_bytes();
-        let found = bytes.windows(needle.len()).any(|window| window == needle);
-        assert!(!found, "{name} is in {place}");
+        let found = bytes
+            .windows(needle.len())
+            .position(|window| window == needle);
+        if let Some(at) = found {
+            let around = &bytes[at.saturating_sub(300)..(at + 100).min(bytes.len())];
+            panic!("{name} is in {place}: {}", String::from_utf8_lossy(around));
+        }
     }
 }
 

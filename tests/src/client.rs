@@ -156,7 +156,8 @@ impl Client {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let mut transcript = self.transcript.lock().unwrap();
-        let _ = writeln!(transcript, "{asked} {status} {headers:?}\n{text}");
+        let without_query = asked.split('?').next().unwrap_or_default();
+        let _ = writeln!(transcript, "{without_query} {status} {headers:?}\n{text}");
         Ok(Answer {
             asked,
             status,

@@ -7,6 +7,16 @@ use crate::{FieldError, Problem};
 
 /// 400 for what is not JSON, 422 with a pointer (RFC 6901) for JSON of another shape.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // serde takes a list for a struct, field by field.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+            Ok(_) => Err(Problem::invalid(vec![FieldError {
+                pointer: String::new(),
+                detail: "must be an object".to_owned(),
+            }])),
+            Err(error) => Err(not_json(&error)),
+        };
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
@@ -57,7 +67,8 @@ fn explain(text: &str) -> (Option<&str>, String) {
         return (Some(field), "is missing".to_owned());
     }
     if let Some(field) = text.strip_prefix("unknown field `") {
-        let end = field.rfind("`, ").unwrap_or(field.len());
+        let end = field.find("`, expected").or_else(|| field.find("`, there"));
+        let end = end.unwrap_or(field.len());
         let field = &field[..end];
         // A long one is no misspelt name.
         let field = if field.len() <= 64 { field } else { "?" };
@@ -89,16 +100,13 @@ fn escaped(key: &str) -> String {
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
-    path.iter().fold(String::new(), |mut pointer, segment| {
-        pointer.push('/');
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&index.to_string()),
-            Segment::Map { key } => pointer.push_str(&escaped(key)),
+    path.iter()
+        .fold(String::new(), |pointer, segment| match segment {
+            Segment::Seq { index } => format!("{pointer}/{index}"),
+            Segment::Map { key } => format!("{pointer}/{}", escaped(key)),
             // The variant's name may be what was sent.
-            Segment::Enum { .. } | Segment::Unknown => pointer.push('?'),
-        }
-        pointer
-    })
+            Segment::Enum { .. } | Segment::Unknown => pointer,
+        })
 }
 
 #[cfg(test)]
@@ -112,6 +120,8 @@ mod tests {
         parts: Vec<Part>,
         #[serde(default)]
         kind: Option<Kind>,
+        #[serde(default)]
+        last: Option<String>,
     }
 
     #[derive(Debug, serde::Deserialize)]
@@ -160,6 +170,12 @@ mod tests {
             ),
             (r#"{"parts":[],"kind":"other"}"#, "/kind", "must be `plain`"),
             (r#""text""#, "", "must be an object"),
+            ("[]", "", "must be an object"),
+            (
+                r#"{"parts":[],"surprise":true}"#,
+                "/surprise",
+                "is not known here",
+            ),
         ] {
             assert_eq!(
                 field(body),
