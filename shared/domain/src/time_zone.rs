@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
+use jiff::Timestamp;
+use jiff::civil;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a time could not be read.
@@ -152,82 +154,67 @@ impl<'de> Deserialize<'de> for Instant {
 }
 
 /// A time zone of the IANA database, with the rules compiled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Zone(Tz);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone(TimeZone);
 
 impl Zone {
     /// Coordinated universal time, the zone of a bot that names none.
-    pub const UTC: Self = Self(Tz::UTC);
+    pub const UTC: Self = Self(TimeZone::UTC);
 
     /// Reads the name of a zone as the database writes it, such as `Europe/Berlin`.
     ///
     /// # Errors
     /// [`TimeError::UnknownZone`] for any other text.
     pub fn parse(name: &str) -> Result<Self, TimeError> {
-        name.parse().map(Self).map_err(|_| TimeError::UnknownZone)
+        // Where the component runs there is no database but the one it brings along.
+        thread_local! {
+            static DATABASE: TimeZoneDatabase = TimeZoneDatabase::bundled();
+        }
+        let zone = DATABASE.with(|database| database.get(name));
+        let zone = zone.map(Self).map_err(|_| TimeError::UnknownZone)?;
+        // The look-up does not mind the case; names here have one spelling.
+        if zone.name() == name {
+            Ok(zone)
+        } else {
+            Err(TimeError::UnknownZone)
+        }
     }
 
     /// The zone's name.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        self.0.name()
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
     }
 
     /// What clocks in the zone show at `instant`, such as `2026-12-01T09:00:00`.
     #[must_use]
-    pub fn local(self, instant: Instant) -> String {
-        self.local_time(instant)
-            .format("%Y-%m-%dT%H:%M:%S")
-            .to_string()
+    pub fn local(&self, instant: Instant) -> String {
+        let local = self.local_time(instant);
+        format!("{}T{:.0}", local.date(), local.time())
     }
 
     /// The instants at which the zone's calendar day that holds `instant` begins and ends: what a
     /// daily limit counts by. The end is the next day's beginning.
     #[must_use]
-    pub fn day_of(self, instant: Instant) -> (Instant, Instant) {
+    pub fn day_of(&self, instant: Instant) -> (Instant, Instant) {
         let day = self.local_time(instant).date();
-        let start_of = |day: NaiveDate| {
-            let midnight = day.and_time(chrono::NaiveTime::MIN);
-            Instant::from_unix_millis(self.millis_of(midnight))
-        };
-        let start = start_of(day);
+        let start_of = |day: civil::Date| self.instant_of(day.to_datetime(civil::Time::MIN));
+        let start = start_of(day).unwrap_or(Instant::MIN);
         // Where a zone skipped a whole day, the day after is its neighbour; see `resolve_local`.
-        let end = day.succ_opt().map_or(Instant::MAX, start_of);
-        (start, end)
+        let end = day.tomorrow().ok().and_then(start_of);
+        (start, end.unwrap_or(Instant::MAX))
     }
 
-    fn local_time(self, instant: Instant) -> NaiveDateTime {
-        instant.to_utc().with_timezone(&self.0).naive_local()
+    fn local_time(&self, instant: Instant) -> civil::DateTime {
+        // Every instant is within the library's range of years.
+        let timestamp = Timestamp::from_millisecond(instant.0).unwrap_or(Timestamp::UNIX_EPOCH);
+        self.0.to_datetime(timestamp)
     }
 
-    /// The zone's offset in seconds east of UTC at the Unix second `at`.
-    fn offset_at(self, at: i64) -> i64 {
-        DateTime::from_timestamp(at, 0).map_or(0, |utc| {
-            let offset = self.0.offset_from_utc_datetime(&utc.naive_utc());
-            i64::from(offset.fix().local_minus_utc())
-        })
-    }
-
-    /// Unix milliseconds of a local time, by the rule of [`resolve_local`].
-    fn millis_of(self, local: NaiveDateTime) -> i64 {
-        if let Some(earliest) = self.0.from_local_datetime(&local).earliest() {
-            return earliest.timestamp_millis();
-        }
-        // No clock showed this time. Look for the transition that jumped over it: before it the
-        // clocks are behind `wanted`, after it ahead. Offsets are less than a day either way, so
-        // two days around hold it.
-        let wanted = local.and_utc().timestamp();
-        let (mut before, mut after) = (wanted - 86_400, wanted + 86_400);
-        while after - before > 1 {
-            let middle = before + (after - before) / 2;
-            if middle + self.offset_at(middle) < wanted {
-                before = middle;
-            } else {
-                after = middle;
-            }
-        }
-        let offset = TimeDelta::seconds(self.offset_at(before));
-        (local.and_utc().timestamp_millis()).saturating_sub(offset.num_milliseconds())
+    /// The instant of a local time, by the rule of [`resolve_local`].
+    fn instant_of(&self, local: civil::DateTime) -> Option<Instant> {
+        let timestamp = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
+        Instant::exactly(timestamp.as_millisecond()).ok()
     }
 }
 
@@ -250,13 +237,13 @@ impl fmt::Display for Zone {
 /// # Errors
 /// [`TimeError::NotLocalTime`] for any other form, an offset included, and for days that no
 /// calendar has; [`TimeError::OutOfRange`] at the very ends of time.
-pub fn resolve_local(zone: Zone, local: &str) -> Result<Instant, TimeError> {
+pub fn resolve_local(zone: &Zone, local: &str) -> Result<Instant, TimeError> {
     let local = parse_local(local).ok_or(TimeError::NotLocalTime)?;
-    Instant::exactly(zone.millis_of(local))
+    zone.instant_of(local).ok_or(TimeError::OutOfRange)
 }
 
 /// Reads `2026-12-01T09:00` and `2026-12-01T09:00:30`, every digit in place.
-fn parse_local(text: &str) -> Option<NaiveDateTime> {
+fn parse_local(text: &str) -> Option<civil::DateTime> {
     let pattern: &[u8] = match text.len() {
         16 => b"0000-00-00T00:00",
         19 => b"0000-00-00T00:00:00",
@@ -272,14 +259,12 @@ fn parse_local(text: &str) -> Option<NaiveDateTime> {
     if !fits {
         return None;
     }
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i8>().ok();
+    let year: i16 = text.get(0..4)?.parse().ok()?;
+    let date = civil::Date::new(year, number(5, 7)?, number(8, 10)?).ok()?;
     let seconds = if text.len() == 19 { number(17, 19)? } else { 0 };
-    NaiveDate::from_ymd_opt(
-        i32::try_from(number(0, 4)?).ok()?,
-        number(5, 7)?,
-        number(8, 10)?,
-    )?
-    .and_hms_opt(number(11, 13)?, number(14, 16)?, seconds)
+    let time = civil::Time::new(number(11, 13)?, number(14, 16)?, seconds, 0).ok()?;
+    Some(date.to_datetime(time))
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ pub(super) fn moment(draft: &Draft, timezone: &str) -> Result<Option<Instant>, E
         (None, Some(text)) => {
             let zone = Zone::parse(timezone).map_err(|error| Error::Internal(error.to_string()))?;
             (
-                resolve_local(zone, text)
+                resolve_local(&zone, text)
                     .map_err(|error| Error::invalid("/local_time", error.to_string()))?,
                 "/local_time",
             )

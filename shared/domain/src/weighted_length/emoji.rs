@@ -1,7 +1,12 @@
 //! Emoji of several code points, which count as one.
 
-use pest::Parser;
-use twitter_text_parser::twitter_text::{Rule, TwitterTextParser};
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+/// twitter-text's sequences of several code points, one a line, as of Emoji 11.
+const SEQUENCES: &str = include_str!("emoji_sequences.txt");
+
+static TABLE: LazyLock<HashSet<&'static str>> = LazyLock::new(|| SEQUENCES.lines().collect());
 
 const JOINER: char = '\u{200d}';
 const EMOJI_STYLE: char = '\u{fe0f}';
@@ -27,7 +32,7 @@ fn may_begin(first: char) -> bool {
     matches!(first, '#' | '*' | '0'..='9' | '©' | '®' | '\u{203c}'..)
 }
 
-/// The crate's table, as of Emoji 11.
+/// The longest entry of the table that begins at `at`.
 fn in_table(characters: &[char], at: usize) -> Option<usize> {
     let first = *characters.get(at)?;
     if first.is_ascii() {
@@ -38,7 +43,15 @@ fn in_table(characters: &[char], at: usize) -> Option<usize> {
         };
         return (characters.get(mark) == Some(&'\u{20e3}')).then_some(mark + 1);
     }
-    matched(Rule::emoji, characters, at, LONGEST)
+    let last = characters.len().min(at + LONGEST);
+    (at + 2..=last).rev().find(|end| {
+        let sequence: String = characters
+            .get(at..*end)
+            .unwrap_or_default()
+            .iter()
+            .collect();
+        TABLE.contains(sequence.as_str())
+    })
 }
 
 /// Sequences newer than the table. Their single code points are heavy anyway; what has to be known
@@ -143,11 +156,24 @@ fn is_newer_pair(first: char, second: char) -> bool {
     )
 }
 
-/// Where the match of a rule of the crate's grammar that begins at `at` ends. Only rules that are
-/// tables may be asked for: they read a bounded stretch, once.
-pub(super) fn matched(rule: Rule, characters: &[char], at: usize, longest: usize) -> Option<usize> {
-    let to = characters.len().min(at + longest);
-    let stretch: String = characters.get(at..to)?.iter().collect();
-    let pair = TwitterTextParser::parse(rule, &stretch).ok()?.next()?;
-    Some(at + pair.as_str().chars().count())
+#[cfg(test)]
+mod tests {
+    use pest::Parser as _;
+    use twitter_text_parser::twitter_text::{Rule, TwitterTextParser};
+
+    use super::*;
+
+    #[test]
+    fn the_table_is_the_crates() {
+        for sequence in SEQUENCES.lines() {
+            let parsed = TwitterTextParser::parse(Rule::emoji, sequence);
+            let parsed = parsed.map(|pairs| pairs.as_str().len());
+            assert_eq!(parsed.ok(), Some(sequence.len()), "{sequence}");
+            assert!(sequence.chars().count() <= LONGEST, "{sequence}");
+        }
+        for sequence in ["👨‍👩‍👧‍👦", "🇯🇵", "©️", "1️⃣", "👩🏽‍🚀", "🏳️‍🌈", "❤️"]
+        {
+            assert!(TABLE.contains(sequence), "{sequence}");
+        }
+    }
 }

@@ -1,8 +1,6 @@
 //! Links, as twitter-text finds them.
 
-use twitter_text_parser::twitter_text::Rule;
-
-use super::emoji::matched;
+use super::top_level_domain::{self, LONGEST as LONGEST_TLD};
 
 /// A link in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +19,6 @@ const LONGEST_HOST: usize = 253;
 /// twitter-text takes nothing longer for a link (4096 bytes), counted here in characters of up to
 /// four.
 const LONGEST_CERTAIN: usize = 1000;
-/// The longest top-level domain has 24 characters.
-const LONGEST_TLD: usize = 32;
 /// The host that X shortens links to, and the most letters that follow it.
 const T_CO: &str = "t.co";
 const LONGEST_SLUG: usize = 40;
@@ -153,15 +149,15 @@ fn top_level_domain(characters: &[char], at: usize) -> Option<Link> {
         character.is_ascii_alphanumeric()
     });
     let end = if word == 0 {
-        matched(Rule::tld, characters, at, LONGEST_TLD)?
+        top_level_domain::longest(characters, at)?
     } else if begins_with(characters, at, "xn--") {
         at + count_while(characters, at, |character| {
             character.is_ascii_alphanumeric() || character == '-'
         })
     } else if word <= LONGEST_TLD {
         // The word as a whole: what follows it is judged below.
-        let end = matched(Rule::tld, characters.get(..at + word)?, at, LONGEST_TLD)?;
-        (end == at + word).then_some(end)?
+        let end = at + word;
+        top_level_domain::is_one(characters.get(at..end)?).then_some(end)?
     } else {
         return None;
     };
