@@ -1,0 +1,27 @@
+//! What the host promises to components and their callers, one promise at a time, as Spin
+//! documents it: `tests/fixtures/guest` on a host in this process, asked over HTTP.
+//! One module a subject; `support` starts the host.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test"
+)]
+
+mod support;
+
+mod chaining;
+mod cron;
+mod headers;
+mod key_value;
+mod limits;
+mod logs;
+mod overload;
+mod outbound;
+mod reuse;
+mod routes;
+mod shutdown;
+mod sqlite;
+mod streams;
+mod surroundings;
+mod variables;

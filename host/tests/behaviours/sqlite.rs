@@ -1,0 +1,193 @@
+//! `spin:sqlite@3.1`. <https://spinframework.dev/v3/sqlite-api-guide>
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, App, Host};
+
+async fn host() -> Host {
+    App::guest("").start().await
+}
+
+async fn run(host: &Host, sql: &str, parameters: &Value) -> Answer {
+    let parameters = parameters.to_string();
+    let query = [("sql", sql), ("parameters", parameters.as_str())];
+    host.ask("/sqlite", &query).await
+}
+
+async fn run_sync(host: &Host, sql: &str, parameters: &Value) -> Answer {
+    let parameters = parameters.to_string();
+    let query = [("sql", sql), ("parameters", parameters.as_str())];
+    host.ask("/sqlite-sync", &query).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_goes_in_and_comes_out() {
+    let host = host().await;
+    let sql = "SELECT ?, ?2 AS real, ?3, ?4, ?5, typeof(?1), typeof(?2), typeof(?3), \
+               typeof(?4), typeof(?5)";
+    let given = json!([-9_223_372_036_854_775_808_i64, 0.5, "tëxt", [0, 255], null]);
+    let wanted = json!([[
+        -9_223_372_036_854_775_808_i64,
+        0.5,
+        "tëxt",
+        { "blob": [0, 255] },
+        null,
+        "integer",
+        "real",
+        "text",
+        "blob",
+        "null"
+    ]]);
+    let answer = run(&host, sql, &given).await.json();
+    assert_eq!(answer["rows"], wanted);
+    assert_eq!(answer["late"], Value::Null);
+    assert_eq!(answer["columns"][1], "real");
+    assert_eq!(answer["columns"].as_array().unwrap().len(), 10);
+    assert_eq!(run_sync(&host, sql, &given).await.json()["rows"], wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_and_row_ids_are_told() {
+    let host = host().await;
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT);;\
+               INSERT INTO t (id, name) VALUES (40, 'a'), (41, 'b'), (42, 'c')";
+    let answer = run(&host, sql, &json!([])).await.json();
+    assert_eq!(answer["rows"], json!([]));
+    assert_eq!(answer["columns"], json!([]));
+    assert_eq!(answer["last_insert_rowid"], 42);
+    assert_eq!(answer["changes"], 3);
+    let sql = "UPDATE t SET name = name || '!' WHERE id > ? RETURNING name";
+    let answer = run_sync(&host, sql, &json!([40])).await.json();
+    assert_eq!(answer["rows"], json!([["b!"], ["c!"]]));
+    assert_eq!(answer["changes"], 2);
+    // Each `open` is a connection of its own, on the same file.
+    let sql = "SELECT name FROM t WHERE name LIKE ?";
+    let answer = run(&host, sql, &json!(["%!"])).await.json();
+    assert_eq!(answer["rows"], json!([["b!"], ["c!"]]));
+    assert_eq!(answer["last_insert_rowid"], 0);
+}
+
+/// More rows than fit into one piece.
+const NUMBERS: &str = "WITH RECURSIVE n (i) AS \
+    (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) ";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_streamed() {
+    let host = host().await;
+    let sql = format!("{NUMBERS}SELECT i FROM n");
+    let wanted: Vec<Value> = (1..=1000).map(|number| json!([number])).collect();
+    let answer = run(&host, &sql, &json!([])).await.json();
+    assert_eq!(answer["rows"], Value::from(wanted.clone()));
+    assert_eq!(answer["late"], Value::Null);
+    let answer = run_sync(&host, &sql, &json!([])).await.json();
+    assert_eq!(answer["rows"], Value::from(wanted));
+    // Millions that nobody reads cost nothing, and the connection is free again.
+    let endless = NUMBERS.replace("1000", "1000000000") + "SELECT i FROM n";
+    let began = std::time::Instant::now();
+    let answer = host.ask("/sqlite-abandoned", &[("sql", &endless)]).await;
+    assert_eq!(answer.ok(), "[[Number(7)]]");
+    crate::support::took(began, ..5000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_comes_with_the_result() {
+    let host = host().await;
+    for (sql, reason) in [
+        ("SELEKT 1", "syntax error"),
+        ("SELECT * FROM nowhere", "no such table: nowhere"),
+        ("", ""),
+    ] {
+        let answer = run(&host, sql, &json!([])).await.json();
+        assert_eq!(answer["rows"], json!([]), "{sql}");
+        let late = answer["late"].as_str().unwrap_or_default();
+        assert!(late.contains(reason), "{sql}: {late}");
+    }
+    let error = run_sync(&host, "SELEKT 1", &json!([])).await.error();
+    assert!(error.starts_with("Error::Io(") && error.contains("syntax error"), "{error}");
+    // After rows that were good.
+    let sql = format!("{NUMBERS}SELECT CASE WHEN i < 700 THEN i ELSE json('bad') END FROM n");
+    let answer = run(&host, &sql, &json!([])).await.json();
+    let late = answer["late"].as_str().unwrap();
+    assert!(late.starts_with("Io(") && late.contains("malformed JSON"), "{late}");
+    let rows = answer["rows"].as_array().unwrap();
+    assert!(rows.len() < 700 && rows.len() >= 512, "{}", rows.len());
+    // Parameters that do not fit.
+    for parameters in [json!([]), json!([1, 2])] {
+        let answer = run(&host, "SELECT ?", &parameters).await.json();
+        let late = answer["late"].as_str().unwrap_or_default();
+        assert!(late.contains("Io("), "{parameters}: {answer}");
+    }
+    // A constraint, and the connection goes on.
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY);;INSERT INTO t VALUES (1)";
+    run(&host, sql, &json!([])).await.ok();
+    let answer = run(&host, "INSERT INTO t VALUES (1)", &json!([])).await.json();
+    let late = answer["late"].as_str().unwrap();
+    assert!(late.contains("UNIQUE constraint failed: t.id"), "{late}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_are_the_connections() {
+    let host = host().await;
+    let sql = "CREATE TABLE t (id INTEGER);;BEGIN;;INSERT INTO t VALUES (1);;SELECT count(*) FROM t";
+    let answer = run(&host, sql, &json!([])).await.json();
+    assert_eq!(answer["rows"], json!([[1]]));
+    // The connection was closed before a commit.
+    let answer = run(&host, "SELECT count(*) FROM t", &json!([])).await.json();
+    assert_eq!(answer["rows"], json!([[0]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_waits_for_another() {
+    let host = host().await;
+    run(&host, "CREATE TABLE t (id INTEGER)", &json!([])).await.ok();
+    let writers: Vec<_> = (0..20)
+        .map(|_| host.spawn("/sqlite?sql=INSERT INTO t VALUES (1)"))
+        .collect();
+    for writer in writers {
+        assert_eq!(writer.await.unwrap().json()["late"], Value::Null);
+    }
+    let answer = run(&host, "SELECT count(*) FROM t", &json!([])).await.json();
+    assert_eq!(answer["rows"], json!([[20]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_granted_databases_are_opened() {
+    let host = host().await;
+    for database in ["other", "", "Default", "../sqlite_key_value"] {
+        let query = [("sql", "SELECT 1"), ("database", database)];
+        let answer = host.ask("/sqlite", &query).await;
+        assert_eq!(answer.error(), "AccessDenied", "{database}");
+        let answer = host.ask("/sqlite-sync", &query).await;
+        assert_eq!(answer.error(), "Error::AccessDenied", "{database}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn databases_are_where_the_runtime_configuration_says() {
+    let manifest = |label: &str| {
+        format!(
+            "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"guest\"\n\
+             [component.guest]\nsource = \"guest.wasm\"\nsqlite_databases = [\"{label}\"]"
+        )
+    };
+    let refusal = App::new(&manifest("elsewhere")).refusal().await;
+    assert!(
+        refusal.contains("Component guest uses database 'elsewhere'"),
+        "{refusal}"
+    );
+    let host = App::new(&manifest("elsewhere"))
+        .options(|options| {
+            let file = options.state_dir.with_file_name("of its own.db");
+            let databases = &mut options.runtime_config.sqlite_databases;
+            databases.insert("elsewhere".to_owned(), file);
+        })
+        .start()
+        .await;
+    let query = [("sql", "CREATE TABLE t (id)"), ("database", "elsewhere")];
+    host.ask("/sqlite", &query).await.ok();
+    // Not granted, though it is there.
+    host.ask("/sqlite", &[("sql", "SELECT 1")]).await.error();
+    let folder = host.stop().await;
+    assert!(folder.path().join("of its own.db").exists());
+    assert!(!folder.path().join(".spin/sqlite_db.db").exists());
+}
