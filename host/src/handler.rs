@@ -45,6 +45,15 @@ pub(crate) struct Responses {
     pub(crate) streaming: AtomicUsize,
     /// Whether a request was given up, whose task the instance cannot be rid of.
     overdue: AtomicBool,
+    /// Whether the instance trapped.
+    trapped: AtomicBool,
+}
+
+impl Responses {
+    /// Whether they can have been cut off.
+    pub(crate) fn trapped(&self) -> bool {
+        self.trapped.load(Ordering::Relaxed)
+    }
 }
 
 impl HandlerState for ComponentState {
@@ -119,6 +128,8 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<Guest>, result: Result<(), wasmtime::Error>) {
         if let Err(error) = result {
             tracing::error!(component = %self.component, "an instance was stopped: {error:#}");
+            // Before the store goes, and its streams with it.
+            self.responses.trapped.store(true, Ordering::Relaxed);
         }
         drop(store);
     }

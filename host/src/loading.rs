@@ -10,7 +10,7 @@ use wasmtime::Engine;
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::handler::ProxyPre;
 
-use crate::application::{Application, Component, KeyValueStore, Options};
+use crate::application::{Application, Component, KeyValueStore, Options, RuntimeConfig};
 use crate::cron::{self, Scheduled};
 use crate::engine;
 use crate::files::Files;
@@ -48,6 +48,7 @@ impl Loaded {
     /// Must be called in a runtime, on a thread that may wait.
     pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
         let application = &options.application;
+        check_labels(options)?;
         let engine = engine::new(options)?;
         engine::tick(&engine);
         let components: Vec<&Component> = application
@@ -143,6 +144,38 @@ fn is_used(application: &Application, id: &str, cron: bool) -> bool {
     http || (cron && scheduled)
 }
 
+/// The label that is there whether it is configured or not.
+const DEFAULT: &str = "default";
+
+/// A label that is granted but stands for nothing is a mistake: as with Spin, the application
+/// does not start.
+fn check_labels(options: &Options) -> anyhow::Result<()> {
+    let RuntimeConfig {
+        key_value_stores,
+        sqlite_databases,
+    } = &options.runtime_config;
+    for component in options.application.components.values() {
+        let undefined = |what: &str, section: &str, label: &str| {
+            anyhow!(
+                "component `{}` is granted the {what} `{label}`, which is not defined; define \
+                 it as [{section}.{label}] in the file that --runtime-config-file names",
+                component.id
+            )
+        };
+        for label in &component.key_value_stores {
+            if label != DEFAULT && !key_value_stores.contains_key(label) {
+                return Err(undefined("key-value store", "key_value_store", label));
+            }
+        }
+        for label in &component.sqlite_databases {
+            if label != DEFAULT && !sqlite_databases.contains_key(label) {
+                return Err(undefined("database", "sqlite_database", label));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Compiles each file once, all at the same time: the first start takes seconds for each.
 fn compile(
     engine: &Engine,
@@ -209,7 +242,7 @@ fn databases(options: &Options) -> HashMap<String, PathBuf> {
     let configured = options.runtime_config.sqlite_databases.clone();
     let mut databases: HashMap<_, _> = configured.into_iter().collect();
     databases
-        .entry("default".to_owned())
+        .entry(DEFAULT.to_owned())
         .or_insert_with(|| options.state_dir.join("sqlite_db.db"));
     databases
 }
@@ -226,7 +259,7 @@ fn stores(options: &Options) -> anyhow::Result<HashMap<String, Store>> {
         .collect();
     let mut kinds = options.runtime_config.key_value_stores.clone();
     kinds
-        .entry("default".to_owned())
+        .entry(DEFAULT.to_owned())
         .or_insert_with(|| KeyValueStore::File(options.state_dir.join("sqlite_key_value.db")));
     kinds
         .iter()

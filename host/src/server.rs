@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -21,6 +21,23 @@ use crate::requests::Requests;
 
 /// How long a client may take to send a request's head, and to send anything at first.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many pieces of work a thread does before it looks for news from the network. A component
+/// that computes is a piece of work of 10 ms each time: with tokio's 61, a few of them would
+/// keep everybody else waiting for most of a second.
+const WORK_BETWEEN_EVENTS: u32 = 8;
+
+/// The runtime that a host should run in.
+///
+/// # Errors
+/// When the threads cannot be started.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .event_interval(WORK_BETWEEN_EVENTS)
+        .build()
+        .context("cannot start the runtime")
+}
 
 /// A host that serves. Dropping it stops it at once.
 pub struct RunningHost {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::bail;
 
-use super::up::{options, runtime};
+use super::up::options;
 use super::{JobArguments, prepare};
 use crate::{logging, server};
 
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &JobArguments) -> anyhow::Result<ExitCode> {
     let application = prepared.application_of(id)?;
     let options = options(&prepared, &arguments.application, application);
     let began = Instant::now();
-    let outcome = runtime()?.block_on(server::run_scheduled(options, id));
+    let outcome = server::runtime()?.block_on(server::run_scheduled(options, id));
     let took = began.elapsed().as_millis();
     match outcome {
         Ok(()) => {

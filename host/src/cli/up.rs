@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
     options.drain_timeout = arguments.drain_timeout;
     options.cron = !arguments.no_cron;
     options.pooling = !arguments.disable_pooling;
-    runtime()?.block_on(serve(options, listener, &progress))
+    server::runtime()?.block_on(serve(options, listener, &progress))
 }
 
 async fn serve(
@@ -119,13 +119,6 @@ pub(super) fn options(
         cache_dir: prepared.cache_dir.clone(),
         pooling: false,
     }
-}
-
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
 }
 
 /// Writes to standard output; a reader that left is no reason to stop serving.

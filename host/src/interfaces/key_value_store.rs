@@ -65,7 +65,8 @@ impl Store {
         on_either!(self.keys())
     }
 
-    /// Adds to a decimal number; a missing value counts as 0.
+    /// Adds to a number, which is kept as Spin keeps it: that differs from store to store. A
+    /// missing value counts as 0.
     pub(crate) async fn increment(&self, key: String, delta: i64) -> Outcome<i64> {
         on_either!(self.increment(key, delta))
     }

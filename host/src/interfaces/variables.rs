@@ -17,11 +17,7 @@ impl<T: Send> HostWithStore<T> for GuestData {
 }
 
 fn lookup(guest: &Guest, name: &str) -> Result<String, Error> {
-    let valid = name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
-    if !valid {
+    if !can_be_a_name(name) {
         return Err(Error::InvalidName(name.to_owned()));
     }
     guest
@@ -31,4 +27,14 @@ fn lookup(guest: &Guest, name: &str) -> Result<String, Error> {
         .get(name)
         .cloned()
         .ok_or_else(|| Error::Undefined(name.to_owned()))
+}
+
+/// As Spin has it: lower-case letters, digits and single underscores between them, a letter
+/// first.
+fn can_be_a_name(name: &str) -> bool {
+    let fits = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name
+            .split('_')
+            .all(|word| !word.is_empty() && word.bytes().all(fits))
 }

@@ -64,7 +64,10 @@ async fn the_callee_sees_the_path_and_headers_of_the_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_pass_both_ways() {
     let host = host("\"http://back.spin.internal\"").await;
-    let query = [("url", "http://back.spin.internal/echo"), ("method", "POST")];
+    let query = [
+        ("url", "http://back.spin.internal/echo"),
+        ("method", "POST"),
+    ];
     let body = "0123456789".repeat(50_000);
     let request = host.request("POST", "/fetch").query(&query);
     let answer = send(request.body(body.clone())).await.json();
@@ -98,7 +101,10 @@ async fn a_call_that_fails_is_the_callers_to_judge() {
     let url = "http://back.spin.internal/slow?ms=10000";
     let query = [("url", url), ("first_byte_ms", "300")];
     let answer = host.ask("/fetch", &query).await.json();
-    assert_eq!(answer, json!({ "error": "ErrorCode::ConnectionReadTimeout" }));
+    assert_eq!(
+        answer,
+        json!({ "error": "ErrorCode::ConnectionReadTimeout" })
+    );
     assert_eq!(host.get("/hello").await.ok(), "hello");
 }
 

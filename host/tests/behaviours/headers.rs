@@ -28,7 +28,9 @@ async fn the_route_and_what_matched_are_told() {
     let path = "/users/7/a/b?fixture=/request&c=d";
     let request = host.get(path).await.json();
     let mut found = spin_headers(&request);
-    let client = found.iter().position(|(name, _)| *name == "spin-client-addr");
+    let client = found
+        .iter()
+        .position(|(name, _)| *name == "spin-client-addr");
     let (_, client) = found.remove(client.unwrap());
     let client: std::net::SocketAddr = client.parse().unwrap();
     assert!(client.ip().is_loopback() && client.port() != 0);

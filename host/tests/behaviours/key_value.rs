@@ -264,7 +264,7 @@ async fn a_granted_store_that_nobody_defines_stops_the_start() {
         .refusal()
         .await;
     assert!(
-        refusal.contains(r#"unknown key_value_stores label "elsewhere" for component "guest""#),
+        refusal.contains("component `guest` is granted the key-value store `elsewhere`"),
         "{refusal}"
     );
 }

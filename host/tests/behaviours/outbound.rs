@@ -65,7 +65,10 @@ async fn everything_else_is_denied() {
         vec![format!("http://localhost:{port}")],
         vec![format!("http://127.0.0.1:{}", port ^ 1)],
         vec!["http://127.0.0.1".to_owned()],
-        vec!["http://*.spin.internal".to_owned(), "http://self".to_owned()],
+        vec![
+            "http://*.spin.internal".to_owned(),
+            "http://self".to_owned(),
+        ],
     ] {
         let allowed: Vec<&str> = allowed.iter().map(String::as_str).collect();
         let host = caller(&allowed).await;
@@ -135,7 +138,10 @@ async fn the_components_own_timeouts_hold() {
     let url = target.url("/slow?ms=10000");
     let query = [("url", url.as_str()), ("first_byte_ms", "400")];
     let answer = host.ask("/fetch", &query).await.json();
-    assert_eq!(answer, json!({ "error": "ErrorCode::ConnectionReadTimeout" }));
+    assert_eq!(
+        answer,
+        json!({ "error": "ErrorCode::ConnectionReadTimeout" })
+    );
     took(began, 400..3000);
     let url = target.url("/stream?count=2&ms=10000");
     let query = [("url", url.as_str()), ("between_bytes_ms", "400")];
@@ -160,7 +166,10 @@ async fn a_request_whose_connection_breaks_is_not_sent_again() {
     connection.until("\r\n\r\n").await;
     drop(connection);
     let answer = request.await.unwrap().json();
-    assert_eq!(answer, json!({ "error": "ErrorCode::ConnectionTerminated" }));
+    assert_eq!(
+        answer,
+        json!({ "error": "ErrorCode::ConnectionTerminated" })
+    );
     // The next connection is the next request's: none was tried in between.
     let request = host.spawn(&format!("{path}next"));
     let mut connection = server.accept().await;

@@ -27,7 +27,11 @@ async fn some_wait_and_the_rest_are_sent_away() {
             served += 1;
         } else {
             answer.from_host(503);
-            let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+            let seconds: u64 = answer.headers["retry-after"]
+                .to_str()
+                .unwrap()
+                .parse()
+                .unwrap();
             assert!(seconds >= 1);
         }
     }

@@ -51,7 +51,8 @@ async fn what_takes_longer_than_the_drain_timeout_is_cut() {
         .start()
         .await;
     let mut slow = Raw::open(&host).await;
-    slow.send("GET /slow?ms=60000 HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    slow.send("GET /slow?ms=60000 HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let began = Instant::now();
     host.stop().await;

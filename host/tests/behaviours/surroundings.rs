@@ -4,15 +4,14 @@ use crate::support::App;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_mounted_read_only_and_nothing_else_is_seen() {
-    let host = App::guest(
-        r#"files = ["assets/*.txt", { source = "data", destination = "/mounted" }]"#,
-    )
-    .file("assets/a.txt", "of the glob")
-    .file("assets/b.secret", "not of the glob")
-    .file("data/deep/c.txt", "of the folder")
-    .file("beside.txt", "not granted")
-    .start()
-    .await;
+    let host =
+        App::guest(r#"files = ["assets/*.txt", { source = "data", destination = "/mounted" }]"#)
+            .file("assets/a.txt", "of the glob")
+            .file("assets/b.secret", "not of the glob")
+            .file("data/deep/c.txt", "of the folder")
+            .file("beside.txt", "not granted")
+            .start()
+            .await;
     let read = async |path| host.ask("/file", &[("path", path)]).await;
     assert_eq!(read("/assets/a.txt").await.ok(), "of the glob");
     assert_eq!(read("assets/a.txt").await.ok(), "of the glob");
@@ -27,7 +26,12 @@ async fn files_are_mounted_read_only_and_nothing_else_is_seen() {
     ] {
         read(hidden).await.error();
     }
-    for path in ["/assets/a.txt", "/assets/new", "/mounted/deep/c.txt", "/mounted/new"] {
+    for path in [
+        "/assets/a.txt",
+        "/assets/new",
+        "/mounted/deep/c.txt",
+        "/mounted/new",
+    ] {
         let query = [("path", path), ("write", "changed")];
         host.ask("/file", &query).await.error();
     }

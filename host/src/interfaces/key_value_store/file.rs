@@ -79,21 +79,19 @@ impl FileStore {
         .await
     }
 
-    /// In one transaction.
+    /// In one transaction. As with Spin a number is eight bytes, the lowest first.
     pub(super) async fn increment(&self, key: String, delta: i64) -> Outcome<i64> {
         self.run(move |connection, label| {
             let transaction =
                 connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             let current = match read(&transaction, label, &key)? {
                 None => Some(0),
-                Some(bytes) => std::str::from_utf8(&bytes)
-                    .ok()
-                    .and_then(|text| text.parse::<i64>().ok()),
+                Some(bytes) => bytes.try_into().ok().map(i64::from_le_bytes),
             };
             let Some(sum) = current.and_then(|current| current.checked_add(delta)) else {
                 return Ok(None);
             };
-            write(&transaction, label, &key, sum.to_string().as_bytes())?;
+            write(&transaction, label, &key, &sum.to_le_bytes())?;
             transaction.commit()?;
             Ok(Some(sum))
         })
