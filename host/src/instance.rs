@@ -46,7 +46,8 @@ pub(crate) struct Guest {
     http: WasiHttpCtx,
     outbound: Outbound,
     memory: Memory,
-    _alive: Alive,
+    /// What works for the instance elsewhere can tell by it that nobody waits any more.
+    pub(crate) alive: Arc<Alive>,
 }
 
 /// Names [`Guest`] as what the interfaces work on.
@@ -79,7 +80,7 @@ impl Guest {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             memory: Memory::new(grants.max_memory),
-            _alive: grants.lifecycle.alive(),
+            alive: Arc::new(grants.lifecycle.alive()),
         };
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.memory);

@@ -17,9 +17,12 @@ use super::bindings::spin::sqlite::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
 use crate::instance::{Guest, GuestData};
+use crate::lifecycle::Alive;
 
 /// How long a statement waits for another writer, as in Spin.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+/// Steps of SQLite's machine between two looks at whether the instance is still there.
+const STEPS: i32 = 10_000;
 /// Rows handed to the guest at a time.
 const CHUNK: usize = 128;
 
@@ -29,11 +32,14 @@ const CHUNK: usize = 128;
 pub struct Connection(Arc<Mutex<rusqlite::Connection>>);
 
 impl Connection {
-    async fn open(path: &Path) -> Result<Self, Error> {
+    async fn open(path: &Path, alive: &Arc<Alive>) -> Result<Self, Error> {
         let path = path.to_owned();
+        let alive = Arc::downgrade(alive);
         blocking(move || {
-            let connection = rusqlite::Connection::open(path)?;
+            let mut connection = rusqlite::Connection::open(path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
+            // A statement may compute for hours: it ends with the instance that asked for it.
+            connection.progress_handler(STEPS, Some(move || alive.strong_count() == 0))?;
             Ok(Self(Arc::new(Mutex::new(connection))))
         })
         .await
@@ -218,7 +224,7 @@ impl HostConnection for Guest {
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         let opened = match granted(self, &database) {
-            Ok(path) => Connection::open(&path).await,
+            Ok(path) => Connection::open(&path, &self.alive).await,
             Err(error) => Err(error),
         };
         Ok(match opened {
@@ -282,11 +288,15 @@ impl<T: Send> HostConnectionWithStore<T> for GuestData {
         accessor: &Accessor<T, Self>,
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
-        let path = match accessor.with(|mut access| granted(access.get(), &database)) {
-            Ok(path) => path,
+        let opened = accessor.with(|mut access| {
+            let guest = access.get();
+            granted(guest, &database).map(|path| (path, guest.alive.clone()))
+        });
+        let (path, alive) = match opened {
+            Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
-        match Connection::open(&path).await {
+        match Connection::open(&path, &alive).await {
             Ok(connection) => {
                 accessor.with(|mut access| Ok(Ok(access.get().table.push(connection)?)))
             }

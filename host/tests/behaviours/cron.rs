@@ -1,11 +1,11 @@
 //! Scheduled components. <https://github.com/spinframework/spin-trigger-cron>
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use vivesphere::server::run_scheduled;
 
-use crate::support::{App, Host, eventually};
+use crate::support::{App, Host, eventually, took};
 
 /// `guest` serves and shows the notes of `job`, which does what `tick` says every second.
 fn app(tick: &str) -> App {
@@ -77,7 +77,6 @@ async fn a_tick_that_takes_long_is_not_overtaken() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tick_that_fails_stops_neither_the_schedule_nor_the_host() {
-    // `tick` is no variable of `tidy`: the fixture fails when it is told nothing that it knows.
     let host = App::guest(
         r#"
         [[trigger.cron]]
@@ -158,6 +157,17 @@ async fn a_component_woken_by_hand_tells_why_it_failed() {
     assert_eq!(error.to_string(), "`guest` is no scheduled component");
     let (options, _folder) = app("trap").prepared();
     assert!(run_scheduled(options, "job").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_that_computes_without_end_is_stopped() {
+    let (mut options, _folder) = app("loop").prepared();
+    options.request_timeout = Some(Duration::from_millis(500));
+    let began = Instant::now();
+    let error = run_scheduled(options, "job").await.unwrap_err();
+    took(began, 500..10_000);
+    let error = format!("{error:#}");
+    assert!(error.contains("computed for too long"), "{error}");
 }
 
 /// The way that Spin's cron trigger allows: HTTP of WASI 0.2 over the network.

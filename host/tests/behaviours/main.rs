@@ -11,6 +11,7 @@
 mod support;
 
 mod chaining;
+mod connections;
 mod cron;
 mod headers;
 mod key_value;
@@ -22,6 +23,7 @@ mod reuse;
 mod routes;
 mod shutdown;
 mod sqlite;
+mod starting;
 mod streams;
 mod surroundings;
 mod variables;

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{App, Host};
+use crate::support::raw::Raw;
+use crate::support::{App, Host, took};
 
 /// One request at once, and eight that wait.
 async fn narrow(timeout: Duration) -> Host {
@@ -37,7 +38,7 @@ async fn some_wait_and_the_rest_are_sent_away() {
     }
     assert_eq!(served, 9);
     // One after the other.
-    crate::support::took(began, 9 * 300..);
+    took(began, 9 * 300..);
     assert_eq!(host.get("/hello").await.ok(), "hello");
 }
 
@@ -61,6 +62,19 @@ async fn nobody_waits_longer_than_the_request_timeout() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_left_gives_its_turn_back() {
+    let host = narrow(Duration::from_secs(30)).await;
+    let mut left = Raw::open(&host).await;
+    left.send("GET /slow?ms=20000 HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    drop(left);
+    let began = Instant::now();
+    assert_eq!(host.get("/hello").await.ok(), "hello");
+    took(began, ..3000);
+}
+
 /// A response that has begun takes nobody's turn.
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_do_not_count() {
@@ -71,7 +85,7 @@ async fn streams_do_not_count() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let began = Instant::now();
     assert_eq!(host.get("/hello").await.ok(), "hello");
-    crate::support::took(began, ..1000);
+    took(began, ..1000);
     let mut whole = 0;
     for stream in streams {
         // Those that came in the same moment may be too many.

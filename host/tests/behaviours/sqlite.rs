@@ -1,8 +1,10 @@
 //! `spin:sqlite@3.1`. <https://spinframework.dev/v3/sqlite-api-guide>
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, Host};
+use crate::support::{Answer, App, Host, eventually, took};
 
 async fn host() -> Host {
     App::guest("").start().await
@@ -83,10 +85,10 @@ async fn rows_are_streamed() {
     assert_eq!(answer["rows"], Value::from(wanted));
     // Millions that nobody reads cost nothing, and the connection is free again.
     let endless = NUMBERS.replace("1000", "1000000000") + "SELECT i FROM n";
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let answer = host.ask("/sqlite-abandoned", &[("sql", &endless)]).await;
     assert_eq!(answer.ok(), "[[Number(7)]]");
-    crate::support::took(began, ..5000);
+    took(began, ..5000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,4 +207,27 @@ async fn databases_are_where_the_runtime_configuration_says() {
     let folder = host.stop().await;
     assert!(folder.path().join("of its own.db").exists());
     assert!(!folder.path().join(".spin/sqlite_db.db").exists());
+}
+
+/// A statement may compute without giving a row. It ends with the instance that asked for it,
+/// and the file can be written again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_ends_with_its_instance() {
+    let host = App::guest("")
+        .options(|options| options.request_timeout = Some(Duration::from_millis(500)))
+        .start()
+        .await;
+    let sql = "CREATE TABLE t (id INTEGER)";
+    run(&host, sql, &json!([])).await.ok();
+    let endless = NUMBERS.replace("1000", "1000000000000");
+    let sql = format!("INSERT INTO t {endless} SELECT count(*) FROM n");
+    let query = [("sql", sql.as_str())];
+    host.ask("/sqlite", &query).await.from_host(504);
+    let write = || async {
+        let answer = run(&host, "INSERT INTO t VALUES (7)", &json!([])).await;
+        (answer.status == 200 && answer.json()["late"].is_null()).then_some(())
+    };
+    eventually(write).await;
+    let answer = run(&host, "SELECT id FROM t", &json!([])).await.json();
+    assert_eq!(answer["rows"], json!([[7]]));
 }
