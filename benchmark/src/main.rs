@@ -1,1 +1,42 @@
-fn main() {}
+//! `cargo benchmark`: builds ViveSphere, measures it and prints one table.
+
+mod application;
+mod bare;
+mod cargo;
+mod flags;
+mod list;
+mod load;
+mod machine;
+mod peak;
+mod process;
+mod sizes;
+mod start;
+mod table;
+
+use clap::Parser as _;
+
+use crate::flags::{Flags, Measurement};
+use crate::table::Table;
+
+// One thread: the load tool is to take as little of the machine as it can.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let flags = Flags::parse();
+    cargo::build_everything()?;
+    let mut table = Table::default();
+    if flags.wants(Measurement::Bare) {
+        bare::measure(&flags, &mut table).await?;
+    }
+    if flags.wants(Measurement::List) {
+        list::measure(&flags, &mut table).await?;
+    }
+    if flags.wants(Measurement::Sizes) {
+        sizes::measure(&mut table)?;
+    }
+    if flags.wants(Measurement::Start) {
+        start::measure(&mut table).await?;
+    }
+    println!("{}", machine::describe(&flags, &cargo::repository()));
+    print!("{table}");
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! The application as a process on a state folder of its own.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cargo;
+use crate::load::Target;
+use crate::process::Process;
+
+/// How long a start may take: compiling the components for the first time takes longest.
+const START: Duration = Duration::from_secs(180);
+
+/// What is started, and with what.
+pub(crate) struct Application {
+    program: PathBuf,
+    manifest: PathBuf,
+    /// Whether the schedules fire.
+    cron: bool,
+    /// A path that answers 200 once it is up.
+    first: &'static str,
+    place: TempDir,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    variables: BTreeMap<String, String>,
+    process: Option<Process>,
+    http: reqwest::Client,
+}
+
+impl Application {
+    /// ViveSphere on the embedded host, not started yet.
+    pub(crate) fn vivesphere(x: Option<&str>, cron: bool) -> anyhow::Result<Self> {
+        let manifest = cargo::repository().join("spin.toml");
+        let mut application = Self::new(&cargo::host(), &manifest, "/api/v1/health")?;
+        application.cron = cron;
+        let key = || BASE64_STANDARD.encode(rand::random::<[u8; 32]>());
+        let own = format!("http://{}", application.address);
+        for (name, value) in [
+            ("bootstrap_admin_password", key()),
+            ("jwt_signing_key", key()),
+            ("vault_key", key()),
+            ("service_key", key()),
+            ("public_base_url", own.clone()),
+            ("jobs_base_url", own),
+            ("rate_limit_per_minute", "100000000".to_owned()),
+            ("x_api_base_url", x.unwrap_or("http://127.0.0.1:9").into()),
+        ] {
+            application.variables.insert(name.to_owned(), value);
+        }
+        Ok(application)
+    }
+
+    /// The bare components on some program that takes Spin's arguments, not started yet.
+    pub(crate) fn bare(program: &Path) -> anyhow::Result<Self> {
+        let manifest = cargo::repository().join("benchmark/spin.toml");
+        Self::new(program, &manifest, "/hello")
+    }
+
+    fn new(program: &Path, manifest: &Path, first: &'static str) -> anyhow::Result<Self> {
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        Ok(Self {
+            program: program.to_owned(),
+            manifest: manifest.to_owned(),
+            cron: false,
+            first,
+            place: tempfile::tempdir()?,
+            address,
+            variables: BTreeMap::new(),
+            process: None,
+            http: reqwest::Client::builder().no_proxy().build()?,
+        })
+    }
+
+    /// Ends it, starts it again on the same state, and says how long its first answer took.
+    pub(crate) async fn restart(&mut self) -> anyhow::Result<Duration> {
+        self.process = None;
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_file())?;
+        let mut command = Command::new(&self.program);
+        command
+            .arg("up")
+            .arg("--from")
+            .arg(&self.manifest)
+            .args(["--listen", &self.address.to_string()])
+            .arg("--state-dir")
+            .arg(self.place.path().join("state"))
+            .current_dir(self.place.path())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        if self.program == cargo::host() && !self.cron {
+            command.arg("--no-cron");
+        }
+        self.give_variables(&mut command);
+        let started = Instant::now();
+        self.process = Some(Process::start(&mut command)?);
+        self.wait(started).await
+    }
+
+    /// Puts its variables, and no others, into the environment.
+    pub(crate) fn give_variables(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("SPIN_VARIABLE_") {
+                command.env_remove(name);
+            }
+        }
+        for (name, value) in &self.variables {
+            command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);
+        }
+    }
+
+    async fn wait(&mut self, started: Instant) -> anyhow::Result<Duration> {
+        loop {
+            let process = self.process.as_mut().context("it was not started")?;
+            if let Some(status) = process.child.try_wait()? {
+                bail!("it ended with {status}:\n{}", self.log());
+            }
+            if answers(self.address, self.first).await {
+                return Ok(started.elapsed());
+            }
+            ensure!(started.elapsed() < START, "it is not up:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.place.path().join("output.txt")
+    }
+
+    /// All that it has written.
+    fn log(&self) -> String {
+        let bytes = std::fs::read(self.log_file()).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Its resident memory in MB.
+    pub(crate) fn resident(&self) -> anyhow::Result<f64> {
+        self.process
+            .as_ref()
+            .context("it was not started")?
+            .resident()
+    }
+
+    /// The process's id.
+    pub(crate) fn process_id(&self) -> anyhow::Result<u32> {
+        let process = self.process.as_ref().context("it was not started")?;
+        Ok(process.child.id())
+    }
+
+    /// Its database; it may run meanwhile.
+    pub(crate) fn database(&self) -> anyhow::Result<rusqlite::Connection> {
+        let file = self.place.path().join("state/sqlite_db.db");
+        let database = rusqlite::Connection::open(file)?;
+        database.busy_timeout(Duration::from_secs(10))?;
+        Ok(database)
+    }
+
+    /// A load target.
+    pub(crate) fn target(&self, path: &str, token: Option<&str>) -> Target {
+        Target {
+            address: self.address,
+            path: path.to_owned(),
+            token: token.map(str::to_owned),
+        }
+    }
+
+    /// The administrator's access token.
+    pub(crate) async fn sign_in(&self) -> anyhow::Result<String> {
+        let password = &self.variables["bootstrap_admin_password"];
+        let body = json!({"username": "admin", "password": password});
+        let answer = self.post("/api/v1/auth/login", "", Some(&body)).await?;
+        let token = answer["token"].as_str().context("login gave no token")?;
+        Ok(token.to_owned())
+    }
+
+    /// The key with which jobs are run.
+    pub(crate) fn service_key(&self) -> &str {
+        &self.variables["service_key"]
+    }
+
+    /// `POST` that must succeed.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        token: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let mut request = self.http.post(format!("http://{}{path}", self.address));
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let text = response.text().await?;
+        ensure!(status.is_success(), "{path}: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+}
+
+/// Whether a path answers 200 on a connection of its own.
+pub(crate) async fn answers(address: SocketAddr, path: &str) -> bool {
+    let asked = async {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        client.get(format!("http://{address}{path}")).send().await
+    };
+    asked.await.is_ok_and(|answer| answer.status() == 200)
+}

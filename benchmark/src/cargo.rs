@@ -1,0 +1,73 @@
+//! Building what is measured.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+/// The repository's root.
+pub(crate) fn repository() -> PathBuf {
+    let benchmark = Path::new(env!("CARGO_MANIFEST_DIR"));
+    benchmark.parent().unwrap_or(benchmark).to_owned()
+}
+
+/// The embedded host as `cargo up` builds it.
+pub(crate) fn host() -> PathBuf {
+    repository().join("target/debug/vivesphere")
+}
+
+/// Builds the components, the bare ones, the host and the stand-in for X.
+pub(crate) fn build_everything() -> anyhow::Result<()> {
+    components()?;
+    run(&[
+        "build",
+        "--release",
+        "--target",
+        "wasm32-wasip2",
+        "--package",
+        "benchmark-hello",
+        "--package",
+        "benchmark-storage",
+    ])?;
+    // The same selection of packages as `cargo up`, so that nothing is compiled twice.
+    run(&["build", "--bin", "vivesphere", "--bin", "fake-x"])
+}
+
+/// Builds the components.
+pub(crate) fn components() -> anyhow::Result<()> {
+    run(&["components"])
+}
+
+fn run(arguments: &[&str]) -> anyhow::Result<()> {
+    eprintln!("cargo {}", arguments.join(" "));
+    let status = command()
+        .args(arguments)
+        .arg("--quiet")
+        .current_dir(repository())
+        .status()
+        .context("cargo does not start")?;
+    ensure!(status.success(), "cargo {} failed", arguments.join(" "));
+    Ok(())
+}
+
+/// Cargo, without what the cargo that started this process says of this package: build scripts
+/// that look at it would see a change and build everything again.
+pub(crate) fn command() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let describes_package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ]
+        .iter()
+        .any(|prefix| text.starts_with(prefix));
+        if describes_package {
+            command.env_remove(&name);
+        }
+    }
+    command
+}

@@ -1,0 +1,141 @@
+//! The load tool: connections that are kept open, each with one request under way.
+//!
+//! It is closed-loop: a slow answer delays that connection's next request, so that percentiles
+//! are of what was sent, not of what a steady stream of users would have seen.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Sent before anything is counted.
+const WARM_UP: Duration = Duration::from_millis(1000);
+
+/// What is asked for again and again.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// Where.
+    pub(crate) address: SocketAddr,
+    /// Path and query.
+    pub(crate) path: String,
+    /// The bearer token, if one is needed.
+    pub(crate) token: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    /// Microseconds.
+    latencies: Histogram<u64>,
+    time: Duration,
+    /// Answers with another status than 200.
+    refused: u64,
+}
+
+impl Answers {
+    /// None yet.
+    pub(crate) fn none() -> anyhow::Result<Self> {
+        Ok(Self {
+            latencies: Histogram::new(3)?,
+            time: Duration::ZERO,
+            refused: 0,
+        })
+    }
+
+    /// Adds another round of the same.
+    pub(crate) fn add(&mut self, other: &Self) -> anyhow::Result<()> {
+        self.latencies.add(&other.latencies)?;
+        self.time += other.time;
+        self.refused += other.refused;
+        Ok(())
+    }
+
+    /// Answers a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.latencies.len() as f64 / self.time.as_secs_f64()
+    }
+
+    /// A percentile in milliseconds.
+    pub(crate) fn percentile(&self, percent: f64) -> f64 {
+        self.latencies.value_at_percentile(percent) as f64 / 1000.0
+    }
+
+    /// Fails unless every answer was 200: the speed of refusing is not what is measured.
+    pub(crate) fn all_good(&self, target: &Target) -> anyhow::Result<()> {
+        ensure!(
+            self.refused == 0 && !self.latencies.is_empty(),
+            "{}: {} answers were not 200, {} were",
+            target.path,
+            self.refused,
+            self.latencies.len()
+        );
+        Ok(())
+    }
+}
+
+/// Asks on this many connections for this long, after a short warm-up.
+pub(crate) async fn run(
+    target: &Target,
+    connections: u16,
+    time: Duration,
+) -> anyhow::Result<Answers> {
+    let begin = Instant::now() + WARM_UP;
+    let end = begin + time;
+    let mut tasks = JoinSet::new();
+    for _ in 0..connections {
+        tasks.spawn(keep_busy(target.clone(), begin, end));
+    }
+    let mut answers = Answers::none()?;
+    while let Some(one) = tasks.join_next().await {
+        answers.add(&one??)?;
+    }
+    answers.time = time;
+    answers.all_good(target)?;
+    Ok(answers)
+}
+
+async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Empty<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+async fn keep_busy(target: Target, begin: Instant, end: Instant) -> anyhow::Result<Answers> {
+    let mut answers = Answers::none()?;
+    let mut sender = connect(target.address).await?;
+    loop {
+        let mut request = Request::get(&target.path).header("host", target.address.to_string());
+        if let Some(token) = &target.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Empty::new())?;
+        let sent = Instant::now();
+        if sent >= end {
+            return Ok(answers);
+        }
+        sender.ready().await.context("the connection was closed")?;
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        response.into_body().collect().await?;
+        let got = Instant::now();
+        if got < begin || got >= end {
+            continue;
+        }
+        if status == http::StatusCode::OK {
+            let micros = u64::try_from((got - sent).as_micros())?;
+            answers.latencies.record(micros.max(1))?;
+        } else {
+            answers.refused += 1;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Starting again, and memory when nothing happens.
+
+use std::time::Duration;
+
+use crate::application::Application;
+use crate::table::{Table, Wanted};
+
+const STARTS: usize = 5;
+/// How long it is left alone before its memory is read.
+const ALONE: Duration = Duration::from_secs(6);
+
+/// Seconds from starting the process to its first answer, modules and state being there.
+pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
+    eprintln!("starting it {} times", STARTS + 1);
+    let mut application = Application::vivesphere(None, true)?;
+    application.restart().await?;
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        times.push(application.restart().await?.as_secs_f64());
+    }
+    times.sort_by(f64::total_cmp);
+    table.add(
+        format!("second start to first answer, median of {STARTS}"),
+        times[STARTS / 2],
+        "s",
+        Wanted::AtMost(0.5),
+    );
+    tokio::time::sleep(ALONE).await;
+    table.add(
+        "resident memory idle, schedules running",
+        application.resident()?,
+        "MB",
+        Wanted::AtMost(100.0),
+    );
+    Ok(())
+}
