@@ -183,9 +183,10 @@ impl Application {
         Ok(token.to_owned())
     }
 
-    /// The key with which jobs are run.
-    pub(crate) fn service_key(&self) -> &str {
-        &self.variables["service_key"]
+    /// Runs the publisher for at most this many seconds, and gives what it says was done.
+    pub(crate) async fn publish(&self, budget_seconds: u32) -> anyhow::Result<Value> {
+        let path = format!("/api/v1/jobs/publish/run?budget_seconds={budget_seconds}");
+        self.post(&path, &self.variables["service_key"], None).await
     }
 
     /// `POST` that must succeed.

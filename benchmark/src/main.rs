@@ -1,8 +1,13 @@
 //! `cargo benchmark`: builds ViveSphere, measures it and prints one table.
 
 mod application;
+mod backlog;
 mod bare;
+mod builds;
 mod cargo;
+mod claim;
+mod drain;
+mod fake;
 mod flags;
 mod list;
 mod load;
@@ -35,6 +40,18 @@ async fn main() -> anyhow::Result<()> {
     }
     if flags.wants(Measurement::Start) {
         start::measure(&mut table).await?;
+    }
+    if flags.wants(Measurement::Drain) {
+        drain::measure(&mut table).await?;
+    }
+    if flags.wants(Measurement::Claim) {
+        claim::measure(&mut table).await?;
+    }
+    if flags.wants(Measurement::Builds) {
+        builds::after_a_change(&mut table).await?;
+    }
+    if flags.wants(Measurement::CleanClone) {
+        builds::in_a_clean_clone(&mut table).await?;
     }
     println!("{}", machine::describe(&flags, &cargo::repository()));
     print!("{table}");
