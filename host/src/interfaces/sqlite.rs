@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::ValueRef;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::StoreContextMut;
@@ -40,6 +41,9 @@ impl Connection {
             connection.busy_timeout(BUSY_TIMEOUT)?;
             // A statement may compute for hours: it ends with the instance that asked for it.
             connection.progress_handler(STEPS, Some(move || alive.strong_count() == 0))?;
+            // Else SQLite looks at the value bound to a `LIMIT ?`, and a statement that is kept
+            // is compiled anew at every run.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             Ok(Self(Arc::new(Mutex::new(connection))))
         })
         .await

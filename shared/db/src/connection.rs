@@ -16,7 +16,7 @@ use crate::{Error, FromRow, Row, Transaction, migrate};
 const DATABASE: &str = "default";
 
 /// Idle connections kept per instance and durability; more are closed after use.
-const KEPT: usize = 4;
+const KEPT: usize = 16;
 
 /// What a power cut may take away. A crash of the process takes nothing either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
