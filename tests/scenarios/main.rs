@@ -2,7 +2,8 @@
 //! has a process, a state directory and secrets of its own.
 #![allow(
     clippy::unwrap_used,
-    reason = "in a test a failed unwrap is the assertion"
+    clippy::panic,
+    reason = "in a test a failed unwrap or a panic is the assertion"
 )]
 
 // The stand-in for X and its client, which the others rest on.

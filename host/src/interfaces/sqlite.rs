@@ -104,7 +104,6 @@ fn run(
     let mut statement = connection.prepare_cached(statement)?;
     let columns: Vec<String> = statement
         .column_names()
-        .into_iter()
         .map(str::to_owned)
         .collect();
     let width = columns.len();
