@@ -28,6 +28,7 @@ mod principal;
 pub mod publishing;
 pub mod sessions;
 pub mod signing_keys;
+mod tables;
 pub mod time_zone;
 pub mod token_refreshes;
 pub mod users;

@@ -6,8 +6,10 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use jiff::Timestamp;
 use jiff::civil;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::tables::TIME_ZONES;
 
 /// Why a time could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -166,18 +168,13 @@ impl Zone {
     /// # Errors
     /// [`TimeError::UnknownZone`] for any other text.
     pub fn parse(name: &str) -> Result<Self, TimeError> {
+        if name == "UTC" {
+            return Ok(Self::UTC);
+        }
         // Where the component runs there is no database but the one it brings along.
-        thread_local! {
-            static DATABASE: TimeZoneDatabase = TimeZoneDatabase::bundled();
-        }
-        let zone = DATABASE.with(|database| database.get(name));
-        let zone = zone.map(Self).map_err(|_| TimeError::UnknownZone)?;
-        // The look-up does not mind the case; names here have one spelling.
-        if zone.name() == name {
-            Ok(zone)
-        } else {
-            Err(TimeError::UnknownZone)
-        }
+        let rules = TIME_ZONES.get(name).ok_or(TimeError::UnknownZone)?;
+        let zone = TimeZone::tzif(name, rules).map_err(|_| TimeError::UnknownZone)?;
+        Ok(Self(zone))
     }
 
     /// The zone's name.

@@ -171,12 +171,9 @@ fn an_offset_is_understood_and_utc_is_written() {
 }
 
 fn any_zone() -> impl Strategy<Value = Zone> {
-    let names: Vec<String> = TimeZoneDatabase::bundled()
-        .available()
-        .map(|name| name.to_string())
-        .collect();
+    let names: Vec<&str> = TIME_ZONES.keys().copied().collect();
     assert!(names.len() > 400);
-    prop::sample::select(names).prop_map(|name| Zone::parse(&name).unwrap())
+    prop::sample::select(names).prop_map(|name| Zone::parse(name).unwrap())
 }
 
 /// Any instant from 1900 to 2100: the times with rules, and those before them.

@@ -19,11 +19,14 @@ mod top_level_domain;
 
 use std::fmt;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Serialize, Serializer};
-use unicode_normalization::UnicodeNormalization;
 
 /// The most that a post may weigh on an ordinary account.
 pub const DEFAULT_MAX: u32 = 280;
+
+/// Unicode's composed form, in which X counts.
+const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 
 /// The weight of everything is counted in hundredths, as in the configuration (`scale`).
 const SCALE: u64 = 100;
@@ -92,7 +95,7 @@ impl PostText {
                 position,
             });
         }
-        let text: String = lines.nfc().collect();
+        let text = NFC.normalize(&lines).into_owned();
         if text.is_empty() {
             return Err(TextError::Empty);
         }
@@ -150,7 +153,7 @@ impl Serialize for PostText {
 /// in doubt, see above.
 #[must_use]
 pub fn weighted_length(text: &str) -> u32 {
-    weigh(&text.nfc().collect::<String>())
+    weigh(&NFC.normalize(text))
 }
 
 /// The weight of a text that is in NFC.

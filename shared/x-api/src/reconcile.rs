@@ -5,13 +5,16 @@
 //! forms change. So both sides are brought into one form, and each link of the published text
 //! stands for any way in which its target may have been written.
 
-use unicode_normalization::UnicodeNormalization as _;
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::post::{Entities, Post, UrlEntity};
 
 /// Stands for a link while the text around it is brought into form. X refuses this character in
 /// posts, so no text contains it.
 const LINK: char = '\u{FFFF}';
+
+/// Unicode's composed form, in which X counts and keeps texts.
+const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 
 /// Whether `post` says what `intended_text` says.
 #[must_use]
@@ -37,8 +40,8 @@ pub fn matches_text(
     let urls = entities.map_or(&[][..], |entities| &entities.urls);
     let (template, links) = template(published_text, urls);
     // Entities are unescaped, but a text that came unescaped may spell one out itself.
-    let decoded = html_escape::decode_html_entities(&template);
-    [decoded.as_ref(), template.as_str()].iter().any(|form| {
+    let decoded = without_entities(&template);
+    [decoded.as_str(), template.as_str()].iter().any(|form| {
         let form = normalize_template(form);
         fits(&intended, &form, &links)
             || (is_reply && without_mentions(&form).any(|shorter| fits(&intended, shorter, &links)))
@@ -50,8 +53,15 @@ fn normalize(text: &str) -> String {
 }
 
 fn normalize_template(text: &str) -> String {
-    let composed: String = text.nfc().collect();
+    let composed = NFC.normalize(text);
     composed.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The three characters that X escapes. `&amp;` comes last: what it uncovers was typed.
+fn without_entities(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 /// The published text with [`LINK`] in the place of each link, and the links in order. The links
@@ -163,7 +173,7 @@ fn spellings(link: &UrlEntity) -> Vec<String> {
         .into_iter()
         .flatten()
     {
-        let target: String = target.nfc().collect();
+        let target = NFC.normalize(target).into_owned();
         let bare = target
             .strip_prefix("https://")
             .or_else(|| target.strip_prefix("http://"))

@@ -1,12 +1,6 @@
 //! Emoji of several code points, which count as one.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
-/// twitter-text's sequences of several code points, one a line, as of Emoji 11.
-const SEQUENCES: &str = include_str!("emoji_sequences.txt");
-
-static TABLE: LazyLock<HashSet<&'static str>> = LazyLock::new(|| SEQUENCES.lines().collect());
+use crate::tables::EMOJI_SEQUENCES;
 
 const JOINER: char = '\u{200d}';
 const EMOJI_STYLE: char = '\u{fe0f}';
@@ -50,7 +44,7 @@ fn in_table(characters: &[char], at: usize) -> Option<usize> {
             .unwrap_or_default()
             .iter()
             .collect();
-        TABLE.contains(sequence.as_str())
+        EMOJI_SEQUENCES.contains(sequence.as_str())
     })
 }
 
@@ -165,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_table_is_the_crates() {
-        for sequence in SEQUENCES.lines() {
+        for sequence in EMOJI_SEQUENCES.iter().copied() {
             let parsed = TwitterTextParser::parse(Rule::emoji, sequence);
             let parsed = parsed.map(|pairs| pairs.as_str().len());
             assert_eq!(parsed.ok(), Some(sequence.len()), "{sequence}");
@@ -173,7 +167,7 @@ mod tests {
         }
         for sequence in ["👨‍👩‍👧‍👦", "🇯🇵", "©️", "1️⃣", "👩🏽‍🚀", "🏳️‍🌈", "❤️"]
         {
-            assert!(TABLE.contains(sequence), "{sequence}");
+            assert!(EMOJI_SEQUENCES.contains(sequence), "{sequence}");
         }
     }
 }

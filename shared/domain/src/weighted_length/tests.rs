@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use proptest::prelude::*;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::*;
 

@@ -1,15 +1,9 @@
-//! The names that end a host, as twitter-text knows them: IANA's list, in ASCII and in Unicode.
+//! The names that end a host, looked for in a text.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
+use crate::tables::TOP_LEVEL_DOMAINS;
 
 /// The longest name in characters.
 pub(super) const LONGEST: usize = 24;
-
-/// One a line, in lower case.
-const NAMES: &str = include_str!("top_level_domains.txt");
-
-static TABLE: LazyLock<HashSet<&'static str>> = LazyLock::new(|| NAMES.lines().collect());
 
 /// Whether these characters are a top-level domain. Case makes no difference in ASCII.
 pub(super) fn is_one(characters: &[char]) -> bool {
@@ -20,7 +14,7 @@ pub(super) fn is_one(characters: &[char]) -> bool {
         .iter()
         .map(|character| character.to_ascii_lowercase())
         .collect();
-    TABLE.contains(name.as_str())
+    TOP_LEVEL_DOMAINS.contains(name.as_str())
 }
 
 /// Where the longest name ends that begins at `at` and is not followed by more of a host.
@@ -43,15 +37,15 @@ mod tests {
 
     #[test]
     fn the_table_is_the_crates() {
-        assert!(TABLE.len() > 1_700);
-        for name in NAMES.lines() {
+        assert!(TOP_LEVEL_DOMAINS.len() > 1_700);
+        for name in TOP_LEVEL_DOMAINS.iter().copied() {
             let parsed =
                 TwitterTextParser::parse(Rule::tld, name).map(|pairs| pairs.as_str().len());
             assert_eq!(parsed.ok(), Some(name.len()), "{name}");
             assert!(name.chars().count() <= LONGEST, "{name}");
         }
         for name in ["com", "museum", "рф", "中国", "한국"] {
-            assert!(TABLE.contains(name), "{name}");
+            assert!(TOP_LEVEL_DOMAINS.contains(name), "{name}");
         }
         for other in ["", "example", "co m", "c"] {
             assert!(!is_one(&other.chars().collect::<Vec<_>>()), "{other}");
