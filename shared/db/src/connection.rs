@@ -6,17 +6,25 @@
 //! to the end. A future that is dropped half-way drops its connection with it, which closes it
 //! and, in a transaction, rolls back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
-use spin_sdk::sqlite::{Connection, Value};
+use spin_sdk::sqlite::wit::sqlite::{Connection, RowResult};
+use spin_sdk::wit_bindgen::StreamResult;
 
-use crate::{Error, FromRow, Row, Transaction, migrate};
+use crate::{Error, FromRow, Row, Transaction, Value, migrate};
 
 /// The database's name in `spin.toml`.
 const DATABASE: &str = "default";
 
 /// Idle connections kept per instance and durability; more are closed after use.
 const KEPT: usize = 16;
+
+/// A first read that takes longer than this comes over a network, or from a disk that is as slow.
+const FAR: Duration = Duration::from_millis(20);
+
+/// Rows that a result has room for before it grows.
+const ROOM: usize = 32;
 
 /// What a power cut may take away. A crash of the process takes nothing either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +40,9 @@ pub enum Durability {
 thread_local! {
     // A component has one thread. What lies here is only ever an idle connection.
     static RELAXED: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
+    // Whether the database is so far away (libSQL over a network) that reads had better not hold the
+    // instance up.
+    static SLOW: Cell<bool> = const { Cell::new(false) };
     static FULL: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -47,7 +58,7 @@ pub(crate) async fn take(durability: Durability) -> Result<Connection, Error> {
     if let Some(connection) = with_pool(durability, Vec::pop) {
         return Ok(connection);
     }
-    let connection = Connection::open(DATABASE).await?;
+    let connection = Connection::open_async(DATABASE.to_owned()).await?;
     if durability == Durability::Relaxed {
         run::<Row>(&connection, "PRAGMA synchronous=NORMAL", []).await?;
     }
@@ -62,17 +73,58 @@ pub(crate) fn put_back(durability: Durability, connection: Connection) {
     });
 }
 
-/// Runs one statement and reads its result to the end: the error of a statement may arrive
-/// only after its last row.
+/// Runs one statement and reads its result to the end.
 pub(crate) async fn run<T: FromRow>(
     connection: &Connection,
     sql: &str,
     parameters: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<T>, Error> {
-    let rows = connection.execute(sql, parameters).await?.collect().await?;
+    let parameters: Vec<Value> = parameters.into_iter().collect();
+    let rows = if is_read(sql) && !SLOW.get() {
+        connection.execute(sql, &parameters)?.rows
+    } else {
+        streamed(connection, sql, parameters).await?
+    };
     rows.into_iter()
         .map(|row| T::from_row(&Row::new(row)))
         .collect()
+}
+
+/// A read waits for no writer, so it may hold the instance up for the time it takes: through
+/// streams it would cost several times as much, since each value that comes by itself wakes the
+/// instance once more.
+fn is_read(sql: &str) -> bool {
+    sql.get(..7)
+        .is_some_and(|first| first.eq_ignore_ascii_case("select "))
+}
+
+/// A statement that may wait, and lets the instance's other requests go on meanwhile. The error of
+/// a statement may arrive only after its last row.
+async fn streamed(
+    connection: &Connection,
+    sql: &str,
+    parameters: Vec<Value>,
+) -> Result<Vec<RowResult>, Error> {
+    let (_, mut stream, result) = connection.execute_async(sql.to_owned(), parameters).await?;
+    // Room for a page at once: `collect` begins with room for a few and asks again and again.
+    let mut rows = Vec::with_capacity(ROOM);
+    loop {
+        if rows.len() == rows.capacity() {
+            rows.reserve(rows.len());
+        }
+        let (status, read) = stream.read(rows).await;
+        rows = read;
+        if status == StreamResult::Dropped {
+            break;
+        }
+    }
+    result.await?;
+    Ok(rows)
+}
+
+/// Says how long this instance's first read took.
+pub(crate) fn first_read_took(duration: Duration) {
+    SLOW.set(duration > FAR);
 }
 
 /// The database. Cheap to make; holds nothing.

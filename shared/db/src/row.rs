@@ -1,7 +1,8 @@
 //! Reading rows by position.
 
-use crate::Error;
-use spin_sdk::sqlite::{RowResult, Value};
+use spin_sdk::sqlite::wit::sqlite::RowResult;
+
+use crate::{Error, Value};
 
 /// One row of a result.
 #[derive(Debug, Clone)]

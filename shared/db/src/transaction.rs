@@ -1,9 +1,9 @@
 //! Transactions on a connection of their own.
 
-use spin_sdk::sqlite::{Connection, Value};
+use spin_sdk::sqlite::wit::sqlite::Connection;
 
 use crate::connection::{Durability, put_back, run, take};
-use crate::{Error, FromRow, Row};
+use crate::{Error, FromRow, Row, Value};
 
 /// A transaction that holds the write lock. Dropped without [`Transaction::commit`], it closes
 /// its connection, which rolls back.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use jiff::Timestamp;
 use jiff::civil;
 use jiff::tz::TimeZone;
@@ -27,6 +27,9 @@ pub enum TimeError {
     #[error("must lie in the years 0000 to 9999")]
     OutOfRange,
 }
+
+/// Bytes of `2026-12-01T09:00:00.000Z`.
+const LENGTH: usize = 24;
 
 /// A point on the time line, to the millisecond: Unix milliseconds within the years 0000 to 9999.
 ///
@@ -128,9 +131,29 @@ pub fn parse_instant(text: &str) -> Result<Instant, TimeError> {
 
 impl fmt::Display for Instant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_utc()
-            .format("%Y-%m-%dT%H:%M:%S%.3fZ")
-            .fmt(formatter)
+        formatter.write_str(self.write(&mut [0; LENGTH]))
+    }
+}
+
+impl Instant {
+    /// Writes the digits. Lists are full of times, and the general formatter is slow at them.
+    fn write(self, buffer: &mut [u8; LENGTH]) -> &str {
+        *buffer = *b"0000-00-00T00:00:00.000Z";
+        let time = self.to_utc();
+        let mut put = |start: usize, digits: usize, mut number: u32| {
+            for digit in buffer.iter_mut().skip(start).take(digits).rev() {
+                *digit += u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        };
+        put(0, 4, time.year().unsigned_abs());
+        put(5, 2, time.month());
+        put(8, 2, time.day());
+        put(11, 2, time.hour());
+        put(14, 2, time.minute());
+        put(17, 2, time.second());
+        put(20, 3, time.timestamp_subsec_millis());
+        std::str::from_utf8(buffer).unwrap_or_default()
     }
 }
 
@@ -144,7 +167,7 @@ impl FromStr for Instant {
 
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.write(&mut [0; LENGTH]))
     }
 }
 

@@ -83,14 +83,17 @@ pub(crate) async fn spend(
         if blocks.len() >= REMEMBERED {
             blocks.clear();
         }
-        blocks.insert(
-            client.to_owned(),
-            Block {
-                window_start,
-                held,
-                untaken,
-            },
-        );
+        let block = blocks.entry(client.to_owned()).or_insert(Block {
+            window_start,
+            held: 0,
+            untaken,
+        });
+        if block.window_start != window_start {
+            block.window_start = window_start;
+            block.held = 0;
+        }
+        block.held += held;
+        block.untaken = untaken;
     });
     Ok(budget(granted > 0, held + untaken))
 }

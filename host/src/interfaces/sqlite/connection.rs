@@ -1,0 +1,237 @@
+//! A connection that a guest has opened, and how its statements are run.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::ToSql;
+use rusqlite::config::DbConfig;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
+use crate::lifecycle::Alive;
+
+/// How long a statement waits for another writer, as in Spin.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond.
+const STEPS: i32 = 10_000;
+/// Rows handed to the guest at a time.
+const CHUNK: usize = 128;
+/// A statement with more rows than this is not short.
+const SHORT: usize = 256;
+
+/// A connection that a guest has opened.
+#[derive(Clone)]
+#[allow(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Connection {
+    inner: Arc<Mutex<rusqlite::Connection>>,
+    /// Set while a statement is tried on the thread that serves requests.
+    trying: Arc<AtomicBool>,
+}
+
+/// A statement that has been run, or is being run.
+pub(super) enum Running {
+    /// Every row is there.
+    Done {
+        columns: Vec<String>,
+        rows: Vec<RowResult>,
+    },
+    /// Rows come while the statement runs; its error may come after them.
+    Streaming {
+        columns: oneshot::Receiver<Vec<String>>,
+        rows: mpsc::Receiver<Vec<RowResult>>,
+        result: oneshot::Receiver<Result<(), Error>>,
+    },
+}
+
+impl Connection {
+    pub(super) async fn open(path: &Path, alive: &Arc<Alive>) -> Result<Self, Error> {
+        let path = path.to_owned();
+        let alive = Arc::downgrade(alive);
+        let trying = Arc::new(AtomicBool::new(false));
+        let tried = trying.clone();
+        let connection = tokio::task::spawn_blocking(move || {
+            let mut connection = rusqlite::Connection::open(path)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            // A statement may compute for hours: it ends with the instance that asked for it. One
+            // that turns out not to be short leaves the thread that serves requests.
+            let stop = move || tried.load(Ordering::Relaxed) || alive.strong_count() == 0;
+            connection.progress_handler(STEPS, Some(stop))?;
+            // Else SQLite looks at the value bound to a `LIMIT ?`, and a statement that is kept
+            // is compiled anew at every run.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+            Ok(connection)
+        });
+        let connection = connection
+            .await
+            .map_err(|error| Error::Io(error.to_string()))?
+            .map_err(failure)?;
+        Ok(Self {
+            inner: Arc::new(Mutex::new(connection)),
+            trying,
+        })
+    }
+
+    /// Runs a statement. A short read is done at once, since handing it to another thread and
+    /// back costs several times what SQLite needs for it; everything else runs on a thread that
+    /// may wait. The connection is held until the last row is taken or nobody wants more.
+    pub(super) fn start(&self, statement: String, parameters: Vec<Value>) -> Running {
+        if let Some(done) = self.at_once(&statement, &parameters) {
+            return done;
+        }
+        let (columns_sender, columns) = oneshot::channel();
+        let (rows_sender, rows) = mpsc::channel(1);
+        let (result_sender, result) = oneshot::channel();
+        let connection = self.inner.clone();
+        tokio::task::spawn_blocking(move || {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let outcome = run(
+                &connection,
+                &statement,
+                &parameters,
+                columns_sender,
+                &rows_sender,
+            );
+            // Free before the result is known: the guest may go on at once.
+            drop(connection);
+            let _ = result_sender.send(outcome.map_err(failure));
+        });
+        Running::Streaming {
+            columns,
+            rows,
+            result,
+        }
+    }
+
+    /// All rows of a statement that only reads, waits for nobody and is short. Nothing when it is
+    /// not like that, or fails: it has changed nothing then, and is run anew.
+    fn at_once(&self, statement: &str, parameters: &[Value]) -> Option<Running> {
+        let text = statement.trim_start().as_bytes();
+        if !text
+            .get(..6)
+            .is_some_and(|first| first.eq_ignore_ascii_case(b"select"))
+        {
+            return None;
+        }
+        let connection = self.inner.try_lock().ok()?;
+        connection.busy_timeout(Duration::ZERO).ok()?;
+        self.trying.store(true, Ordering::Relaxed);
+        let read = short_read(&connection, statement, parameters);
+        self.trying.store(false, Ordering::Relaxed);
+        connection.busy_timeout(BUSY_TIMEOUT).ok()?;
+        let (columns, rows) = read.ok().flatten()?;
+        Some(Running::Done { columns, rows })
+    }
+
+    /// Reads something of the connection, after the statement that is under way.
+    pub(super) async fn with<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&rusqlite::Connection) -> T + Send + 'static,
+    ) -> wasmtime::Result<T> {
+        let connection = self.inner.clone();
+        Ok(tokio::task::spawn_blocking(move || {
+            read(&connection.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+        .await?)
+    }
+}
+
+type Read = (Vec<String>, Vec<RowResult>);
+
+fn short_read(
+    connection: &rusqlite::Connection,
+    statement: &str,
+    parameters: &[Value],
+) -> rusqlite::Result<Option<Read>> {
+    let mut statement = connection.prepare_cached(statement)?;
+    if !statement.readonly() {
+        return Ok(None);
+    }
+    let columns = columns_of(&statement);
+    let mut found = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound)))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        if rows.len() == SHORT {
+            return Ok(None);
+        }
+        rows.push(values(row, columns.len())?);
+    }
+    drop(found);
+    Ok(Some((columns, rows)))
+}
+
+fn run(
+    connection: &rusqlite::Connection,
+    statement: &str,
+    parameters: &[Value],
+    columns_sender: oneshot::Sender<Vec<String>>,
+    rows_sender: &mpsc::Sender<Vec<RowResult>>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let columns = columns_of(&statement);
+    let width = columns.len();
+    let _ = columns_sender.send(columns);
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound)))?;
+    let mut chunk = Vec::new();
+    while let Some(row) = rows.next()? {
+        chunk.push(values(row, width)?);
+        if chunk.len() == CHUNK
+            && rows_sender
+                .blocking_send(std::mem::take(&mut chunk))
+                .is_err()
+        {
+            return Ok(());
+        }
+    }
+    if !chunk.is_empty() {
+        let _ = rows_sender.blocking_send(chunk);
+    }
+    Ok(())
+}
+
+fn columns_of(statement: &rusqlite::Statement<'_>) -> Vec<String> {
+    statement.column_names().map(str::to_owned).collect()
+}
+
+fn values(row: &rusqlite::Row<'_>, width: usize) -> rusqlite::Result<RowResult> {
+    let mut values = Vec::with_capacity(width);
+    for column in 0..width {
+        values.push(value(row.get_ref(column)?));
+    }
+    Ok(RowResult { values })
+}
+
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Null => Value::Null,
+    }
+}
+
+/// A parameter as the guest gave it, not copied.
+struct Bound<'a>(&'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Real(number) => ValueRef::Real(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+            Value::Null => ValueRef::Null,
+        }))
+    }
+}
+
+/// What Spin says of an error of SQLite.
+fn failure(error: rusqlite::Error) -> Error {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+        return Error::DatabaseFull;
+    }
+    Error::Io(error.to_string())
+}
