@@ -36,6 +36,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_identity"),
     migration!(2, "0002_bots"),
     migration!(3, "0003_posts"),
+    migration!(6, "0006_roles"),
+    migration!(7, "0007_access_keys"),
+    migration!(8, "0008_apikeys"),
 ];
 
 thread_local! {
