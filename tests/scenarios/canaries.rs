@@ -47,6 +47,11 @@ async fn no_secret_is_in_the_log_an_answer_or_the_database() {
     let refused = canary("refused");
     keep("a token in a refused request", &refused);
 
+    let provider_key = canary("provider-key");
+    keep("a provider's key", &provider_key);
+    let replaced_key = canary("replaced-key");
+    keep("a provider's new key", &replaced_key);
+
     // All that has to do with secrets, done right and wrong.
     let bot_id = app.bot(&operator, &account).await;
     let login = json!({"username": operator.username, "password": wrong});
@@ -88,6 +93,71 @@ async fn no_secret_is_in_the_log_an_answer_or_the_database() {
         .post("/api/v1/auth/refresh", &body)
         .await
         .any_problem();
+    // A provider's key: stored, refused, replaced, shown to a provider that is not there.
+    let path = "/api/v1/apikeys/store";
+    let key = json!({"provider": "openai", "label": "main", "key": provider_key});
+    let stored_key = operator.post(path, &key).await.json(201);
+    for body in [
+        json!({"provider": "nobody", "label": "main", "key": provider_key}),
+        json!({"provider": "openai", "label": "main", "key": provider_key}),
+        json!({"provider": "openai", "label": "main", "key": {provider_key.as_str(): 1}}),
+        json!({"provider": provider_key, "label": "main", "key": "k"}),
+    ] {
+        operator.post(path, &body).await.any_problem();
+    }
+    let path = format!(
+        "/api/v1/apikeys/{}",
+        stored_key["apikey_id"].as_str().unwrap()
+    );
+    let check = format!("{path}/check");
+    let checked = operator.post_nothing(&check).await.json(200);
+    assert_eq!(checked["result"], "unknown");
+    let replacement = json!({"key": replaced_key});
+    let rotate = format!("{path}/rotate");
+    operator.post(&rotate, &replacement).await.json(200);
+    // An access key: made under an idempotency key, used, mistyped, exchanged for a token.
+    let new = json!({"name": "program", "scopes": ["bots:read"]});
+    let make = async || {
+        operator
+            .send(reqwest::Method::POST, "/api/v1/access-keys", |request| {
+                request.header("idempotency-key", "once").json(&new)
+            })
+            .await
+            .json(201)
+    };
+    let made = make().await;
+    assert!(make().await["key"].is_null());
+    let access_key = made["key"].as_str().unwrap().to_owned();
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    let program = app.anonymous().with_token(&access_key);
+    program.get("/api/v1/bots/list").await.json(200);
+    program.get("/api/v1/users").await.any_problem();
+    let mistyped = format!("{access_key}x");
+    let stranger = app.anonymous().with_token(&mistyped);
+    stranger.get("/api/v1/bots/list").await.any_problem();
+    let query = format!("/api/v1/auth/validate?token={access_key}");
+    let valid = app.anonymous().get(&query).await.json(200);
+    assert_eq!(valid["valid"], true);
+    let id = made["access_key_id"].as_str().unwrap();
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", id),
+        ("client_secret", &secret),
+    ];
+    let granted = app
+        .anonymous()
+        .send(reqwest::Method::POST, "/api/v1/auth/token", |request| {
+            request.form(&fields)
+        })
+        .await
+        .json(200);
+    let access_token = granted["access_token"].as_str().unwrap().to_owned();
+    app.anonymous()
+        .with_token(&access_token)
+        .get("/api/v1/bots/list")
+        .await
+        .json(200);
+
     let callback = format!("/api/v1/bots/callback?state={refused}&code={refused}");
     app.anonymous().get(&callback).await.any_problem();
 
@@ -128,6 +198,11 @@ async fn no_secret_is_in_the_log_an_answer_or_the_database() {
     for token in tokens.into_iter().flatten() {
         secrets.push(("a token of ours".to_owned(), token));
     }
+    // These two are shown, once.
+    assert_eq!(app.transcript().matches(&access_key).count(), 1);
+    secrets.push(("an access key".to_owned(), access_key));
+    secrets.push(("an access key's secret".to_owned(), secret));
+    secrets.push(("an access key's token".to_owned(), access_token));
     assert_absent("the log", log.as_bytes(), &secrets);
     for running in [true, false] {
         if !running {

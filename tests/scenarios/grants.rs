@@ -92,6 +92,45 @@ fn expected() -> BTreeMap<&'static str, Grant> {
                 hosts: &[],
             },
         ),
+        (
+            "roles",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
+            "access-keys",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
+            "apikeys",
+            Grant {
+                variables: &[
+                    "anthropic_api_base_url",
+                    "google_api_base_url",
+                    "mistral_api_base_url",
+                    "openai_api_base_url",
+                    "openrouter_api_base_url",
+                    "rate_limit_per_minute",
+                    "service_key",
+                ],
+                databases: DEFAULT,
+                hosts: &[
+                    "http://botdata.spin.internal",
+                    "{{ anthropic_api_base_url }}",
+                    "{{ google_api_base_url }}",
+                    "{{ mistral_api_base_url }}",
+                    "{{ openai_api_base_url }}",
+                    "{{ openrouter_api_base_url }}",
+                ],
+            },
+        ),
         ("schedule-publish", scheduler()),
         ("schedule-rotate-keys", scheduler()),
         ("schedule-expire", scheduler()),

@@ -12,6 +12,9 @@ mod fake_x_faults;
 mod fake_x_oauth;
 mod x_api;
 
+mod access_keys;
+mod access_keys_oauth;
+mod apikeys;
 mod auth;
 mod auth_users;
 mod botdata;
@@ -28,6 +31,8 @@ mod posts_changes;
 mod publishing;
 mod publishing_pauses;
 mod publishing_tokens;
+mod roles;
+mod roles_reach;
 mod routes;
 mod routes_cases;
 mod tidy;

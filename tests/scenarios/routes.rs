@@ -18,6 +18,9 @@ fn routes() -> Vec<&'static Route> {
         botdata::ROUTES,
         publisher::ROUTES,
         health::ROUTES,
+        roles::ROUTES,
+        access_keys::ROUTES,
+        apikeys::ROUTES,
     ]
     .into_iter()
     .flatten()
@@ -41,11 +44,16 @@ fn pairs() -> Vec<(&'static Route, Case)> {
     pairs
 }
 
-/// A path with these ids in it.
+/// A path with these ids in it; the last stands for every other id too.
 fn filled(path: &str, bot_id: &str, post_id: &str, user_id: &str) -> String {
-    path.replace("{bot_id}", bot_id)
-        .replace("{post_id}", post_id)
-        .replace("{user_id}", user_id)
+    let path = path
+        .replace("{bot_id}", bot_id)
+        .replace("{post_id}", post_id);
+    let segments = path.split('/').map(|segment| match segment {
+        segment if segment.starts_with('{') => user_id,
+        segment => segment,
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 const NOBODYS: &str = "01890000-0000-7000-8000-000000000000";

@@ -131,6 +131,11 @@ pub(crate) fn all() -> Vec<Case> {
             json!({"bot_id": "", "data": {"a": "b"}}),
         ),
         post("/internal/botdata/reveal", json!({"bot_id": ""})),
+        post(
+            "/internal/botdata/apikeys/seal",
+            json!({"apikey_id": "", "version": 1, "key": "a key of them"}),
+        ),
+        post("/internal/botdata/apikeys/open", json!({"apikey_id": ""})),
         act("/api/v1/jobs/rotate-keys/run").bad_query("budget_seconds=x", 400),
         // publisher
         act("/api/v1/jobs/publish/run").bad_query("budget_seconds=-1", 400),
@@ -138,5 +143,45 @@ pub(crate) fn all() -> Vec<Case> {
         get("/api/v1/health"),
         get("/api/v1/health/ready"),
         get("/api/v1/health/detailed"),
+        // roles
+        get("/api/v1/roles/permissions"),
+        post(
+            "/api/v1/roles/assign",
+            json!({"user_id": "", "role": "viewer"}),
+        ),
+        post(
+            "/api/v1/roles/unassign",
+            json!({"user_id": "", "role": "viewer"}),
+        ),
+        post(
+            "/api/v1/roles",
+            json!({"role": "new-role", "permissions": []}),
+        ),
+        get("/api/v1/roles").bad_query("cursor=No", 422),
+        get("/api/v1/roles/{role}"),
+        patch("/api/v1/roles/{role}", json!({"permissions": []})),
+        delete("/api/v1/roles/{role}"),
+        // access-keys
+        post(
+            "/api/v1/access-keys",
+            json!({"name": "new", "scopes": ["bots:read"]}),
+        ),
+        get("/api/v1/access-keys").bad_query("limit=201", 422),
+        get("/api/v1/access-keys/{access_key_id}"),
+        delete("/api/v1/access-keys/{access_key_id}"),
+        // apikeys
+        post(
+            "/api/v1/apikeys/store",
+            json!({"provider": "openai", "label": "new", "key": "a-key-of-them"}),
+        ),
+        get("/api/v1/apikeys/providers"),
+        get("/api/v1/apikeys").bad_query("provider=nobody", 422),
+        get("/api/v1/apikeys/{apikey_id}"),
+        delete("/api/v1/apikeys/{apikey_id}"),
+        post(
+            "/api/v1/apikeys/{apikey_id}/rotate",
+            json!({"key": "a-key-of-them"}),
+        ),
+        act("/api/v1/apikeys/{apikey_id}/check"),
     ]
 }

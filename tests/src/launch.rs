@@ -63,6 +63,11 @@ impl Default for Builder {
             ("service_key", canary("service")),
             // Nobody is there: a test that needs X gives its own.
             ("x_api_base_url", "http://127.0.0.1:9".to_owned()),
+            ("anthropic_api_base_url", "http://127.0.0.1:9".to_owned()),
+            ("google_api_base_url", "http://127.0.0.1:9".to_owned()),
+            ("mistral_api_base_url", "http://127.0.0.1:9".to_owned()),
+            ("openai_api_base_url", "http://127.0.0.1:9".to_owned()),
+            ("openrouter_api_base_url", "http://127.0.0.1:9".to_owned()),
             ("rate_limit_per_minute", "1000000".to_owned()),
             ("publish_reconcile_delay_seconds", "0".to_owned()),
             ("x_request_timeout_seconds", "2".to_owned()),

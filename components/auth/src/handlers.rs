@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use vivesphere_config as config;
 use vivesphere_crypto::{JwkSet, Secret, Verdict};
+use vivesphere_domain::access_keys::{self, KeyText, Presented};
 use vivesphere_domain::sessions::{self, Refreshed, Started};
 use vivesphere_domain::users::{self, PasswordChange, SignIn, User, UserChange};
 use vivesphere_domain::{Actor, Instant, expiry, parse_id, signing_keys};
-use vivesphere_http::{Context, HeaderValue, Problem, Reply, StatusCode, header, verify};
+use vivesphere_http::{Context, HeaderValue, Problem, Reply, header, verify};
 
 use crate::{tokens, wire};
 
@@ -72,6 +73,9 @@ pub(crate) async fn validate(context: Context) -> Result<Reply, Problem> {
         }
     };
     let now = Instant::now();
+    if token.starts_with(access_keys::PREFIX) {
+        return validate_access_key(&context, token, now).await;
+    }
     let claims = match verify(&context.db, token, now).await? {
         Verdict::Valid(claims) => claims,
         verdict => {
@@ -95,6 +99,32 @@ pub(crate) async fn validate(context: Context) -> Result<Reply, Problem> {
     Reply::ok(&body)
 }
 
+async fn validate_access_key(
+    context: &Context,
+    token: &str,
+    now: Instant,
+) -> Result<Reply, Problem> {
+    let refused = |reason: &str| Reply::ok(&json!({"valid": false, "reason": reason}));
+    let Some(key) = KeyText::parse(token) else {
+        return refused("malformed");
+    };
+    match access_keys::present(&context.db, &key, now).await? {
+        Presented::Good(principal) => {
+            let key = access_keys::get(&context.db, &principal, key.access_key_id()).await?;
+            Reply::ok(&json!({
+                "valid": true,
+                "user_id": principal.id,
+                "username": principal.username,
+                "roles": principal.roles,
+                "permissions": principal.permissions,
+                "expires_at": key.expires_at,
+            }))
+        }
+        Presented::Expired => refused("expired"),
+        Presented::Unknown => refused("revoked"),
+    }
+}
+
 pub(crate) async fn refresh(context: Context) -> Result<Reply, Problem> {
     let body: wire::Refresh = context.json()?;
     match exchange(&context, &body.refresh_token).await? {
@@ -113,72 +143,25 @@ pub(crate) async fn refresh(context: Context) -> Result<Reply, Problem> {
     }
 }
 
-async fn exchange(context: &Context, token: &Secret<String>) -> Result<Refreshed, Problem> {
+pub(crate) async fn exchange(
+    context: &Context,
+    token: &Secret<String>,
+) -> Result<Refreshed, Problem> {
     let days = config::integer("refresh_token_days").await?;
     let actor = Actor::anonymous(context.request_id());
     Ok(sessions::refresh(&context.db, &actor, token, days).await?)
 }
 
-/// OAuth 2.0 (RFC 6749): the bodies and errors are the RFC's, not this API's.
-pub(crate) async fn token(context: Context) -> Result<Reply, Problem> {
-    // A parameter that is sent twice, or a body that is no form (section 5.2).
-    let Ok(form) = context.form::<wire::TokenForm>() else {
-        return refuse(&wire::TokenError {
-            error: "invalid_request",
-            error_description: "Send a form, each parameter once.",
-        });
-    };
-    match form.grant_type.as_str() {
-        "refresh_token" if form.refresh_token.is_empty() => refuse(&wire::TokenError {
-            error: "invalid_request",
-            error_description: "refresh_token is missing.",
-        }),
-        "refresh_token" => match exchange(&context, &Secret::new(form.refresh_token)).await? {
-            Refreshed::Next(started, user_id) => {
-                let (token, expires_in) =
-                    tokens::issue(&context.db, &user_id, &started.session_id).await?;
-                Reply::ok(&json!({
-                    "access_token": token.expose(),
-                    "token_type": "Bearer",
-                    "expires_in": expires_in,
-                    "refresh_token": started.refresh_token.expose(),
-                }))
-            }
-            Refreshed::Reused | Refreshed::Invalid => refuse(&wire::TokenError {
-                error: "invalid_grant",
-                error_description: "The refresh token is unknown, used, expired or revoked.",
-            }),
-        },
-        // No access keys are handed out, so no client is known.
-        "client_credentials" => refuse(&wire::TokenError {
-            error: "invalid_client",
-            error_description: "There is no such client.",
-        }),
-        "" => refuse(&wire::TokenError {
-            error: "invalid_request",
-            error_description: "grant_type is missing.",
-        }),
-        _ => refuse(&wire::TokenError {
-            error: "unsupported_grant_type",
-            error_description: "grant_type must be refresh_token or client_credentials.",
-        }),
-    }
-}
-
-/// RFC 6749, section 5.2: 400, but 401 with a challenge for an unknown client.
-fn refuse(error: &wire::TokenError) -> Result<Reply, Problem> {
-    if error.error != "invalid_client" {
-        return Reply::json(StatusCode::BAD_REQUEST, error);
-    }
-    let challenge = HeaderValue::from_static("Basic realm=\"vivesphere\"");
-    let reply = Reply::json(StatusCode::UNAUTHORIZED, error)?;
-    Ok(reply.header(header::WWW_AUTHENTICATE, challenge))
-}
-
 pub(crate) async fn logout(context: Context) -> Result<Reply, Problem> {
     let body: wire::Logout = context.json_or_default()?;
     let token = body.refresh_token.map(Secret::new);
-    let session_id = &context.principal()?.session_id;
+    let principal = context.principal()?;
+    if principal.session_id.is_empty() {
+        return Err(Problem::forbidden(
+            "An access key has no session to end: delete the key instead.",
+        ));
+    }
+    let session_id = &principal.session_id;
     sessions::log_out(&context.db, &actor(&context)?, session_id, token.as_ref()).await?;
     Ok(Reply::no_content())
 }
@@ -196,6 +179,11 @@ pub(crate) async fn me(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn change_password(context: Context) -> Result<Reply, Problem> {
     let body: wire::Password = context.json()?;
     let principal = context.principal()?;
+    if principal.is_access_key() {
+        return Err(Problem::forbidden(
+            "An access key does not change its owner's password, whatever its scopes.",
+        ));
+    }
     let change = PasswordChange {
         username: &principal.username,
         address: context.client_address(),
@@ -225,6 +213,7 @@ pub(crate) async fn create_user(context: Context) -> Result<Reply, Problem> {
     let user = users::create(
         &context.db,
         &actor(&context)?,
+        context.principal()?,
         &new.username,
         &new.password,
         &new.roles,
@@ -258,6 +247,7 @@ pub(crate) async fn update_user(context: Context) -> Result<Reply, Problem> {
     let user = users::update(
         &context.db,
         &actor(&context)?,
+        context.principal()?,
         &user_id(&context)?,
         context.if_match()?,
         &change,
@@ -267,7 +257,8 @@ pub(crate) async fn update_user(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn delete_user(context: Context) -> Result<Reply, Problem> {
-    users::delete(&context.db, &actor(&context)?, &user_id(&context)?).await?;
+    let (actor, principal) = (actor(&context)?, context.principal()?);
+    users::delete(&context.db, &actor, principal, &user_id(&context)?).await?;
     Ok(Reply::no_content())
 }
 

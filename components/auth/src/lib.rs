@@ -1,6 +1,7 @@
 //! Who you are: sign-in, tokens, sessions, users. The only component with the signing key.
 
 mod handlers;
+mod oauth;
 mod tokens;
 mod wire;
 
@@ -13,7 +14,7 @@ pub const ROUTES: &[Route] = &[
     route!(Post "/api/v1/auth/login", Public, handlers::login),
     route!(Get "/api/v1/auth/validate", Public, handlers::validate),
     route!(Post "/api/v1/auth/refresh", Public, handlers::refresh),
-    route!(Post "/api/v1/auth/token", Public, handlers::token),
+    route!(Post "/api/v1/auth/token", Public, oauth::token),
     route!(Post "/api/v1/auth/logout", SignedIn, handlers::logout),
     route!(Get "/api/v1/auth/me", SignedIn, handlers::me),
     route!(Post "/api/v1/auth/password", SignedIn, handlers::change_password),

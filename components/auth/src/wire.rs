@@ -80,6 +80,26 @@ pub(crate) struct TokenForm {
     pub(crate) grant_type: String,
     #[serde(default)]
     pub(crate) refresh_token: String,
+    #[serde(default)]
+    pub(crate) client_id: String,
+    #[serde(default)]
+    pub(crate) client_secret: String,
+    /// Names of permissions, separated by spaces.
+    #[serde(default)]
+    pub(crate) scope: String,
+}
+
+/// RFC 6749, section 5.1.
+#[derive(Serialize)]
+pub(crate) struct TokenBody<'a> {
+    pub(crate) access_token: &'a str,
+    pub(crate) token_type: &'static str,
+    pub(crate) expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) refresh_token: Option<&'a str>,
+    /// What the token may do now: all that was asked for, or less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
 }
 
 /// RFC 6749, section 5.2.

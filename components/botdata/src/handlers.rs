@@ -3,7 +3,7 @@
 use serde_json::json;
 use vivesphere_config as config;
 use vivesphere_crypto::{Vault, VaultKey};
-use vivesphere_domain::{Actor, Instant, botdata, bots, parse_id};
+use vivesphere_domain::{Actor, Instant, apikeys, botdata, bots, parse_id};
 use vivesphere_http::{Context, Problem, Reply};
 
 use crate::wire;
@@ -11,26 +11,26 @@ use crate::wire;
 /// Rows that one step of the rotation seals.
 const BATCH: i64 = 50;
 
-async fn vault() -> Result<Vault, Problem> {
+pub(crate) async fn opened_vault() -> Result<Vault, Problem> {
     let current = VaultKey::new(config::key("vault_key").await?.clone());
     let previous = config::optional_key("vault_key_previous").await?;
     Ok(Vault::new(current, previous.cloned().map(VaultKey::new)))
 }
 
-fn bot_id(text: &str) -> Result<String, Problem> {
+pub(crate) fn id(text: &str) -> Result<String, Problem> {
     parse_id(text).ok_or_else(Problem::not_found)
 }
 
 pub(crate) async fn store(context: Context) -> Result<Reply, Problem> {
     let body: wire::Store = context.json()?;
     let principal = context.principal()?;
-    let bot_id = bot_id(&body.bot_id)?;
+    let bot_id = id(&body.bot_id)?;
     bots::get_writable(&context.db, principal, &bot_id).await?;
     let stored = botdata::store(
         &context.db,
         &Actor::new(principal, context.request_id()),
         principal,
-        &vault().await?,
+        &opened_vault().await?,
         &bot_id,
         body.expected_version,
         &body.data,
@@ -46,8 +46,7 @@ pub(crate) async fn store(context: Context) -> Result<Reply, Problem> {
 
 pub(crate) async fn retrieve(context: Context) -> Result<Reply, Problem> {
     let query: wire::Which = context.query()?;
-    let stored =
-        botdata::retrieve(&context.db, context.principal()?, &bot_id(&query.bot_id)?).await?;
+    let stored = botdata::retrieve(&context.db, context.principal()?, &id(&query.bot_id)?).await?;
     let base64 = vivesphere_crypto::base64;
     Reply::ok(&json!({
         "bot_id": stored.bot_id,
@@ -65,26 +64,29 @@ pub(crate) async fn retrieve(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn reveal(context: Context) -> Result<Reply, Problem> {
     let body: wire::Which = context.json()?;
     let principal = context.principal()?;
-    let bot_id = bot_id(&body.bot_id)?;
+    let bot_id = id(&body.bot_id)?;
     let (version, data) = botdata::reveal(
         &context.db,
         &Actor::new(principal, context.request_id()),
         principal,
-        &vault().await?,
+        &opened_vault().await?,
         &bot_id,
     )
     .await?;
-    Reply::ok(&json!({"bot_id": bot_id, "version": version, "data": data}))
+    let revealed = json!({"bot_id": bot_id, "version": version, "data": data});
+    Ok(Reply::ok(&revealed)?.not_kept())
 }
 
 pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
     let query: wire::Budget = context.query()?;
     let budget = i64::from(query.budget_seconds.unwrap_or(4).min(55)) * 1000;
     let started = Instant::now();
-    let vault = vault().await?;
+    let vault = opened_vault().await?;
     let mut rotated = 0;
     loop {
-        let (done, remaining) = botdata::rotate(&context.db, &vault, BATCH).await?;
+        let (bots, bots_left) = botdata::rotate(&context.db, &vault, BATCH).await?;
+        let (keys, keys_left) = apikeys::vault::rewrap(&context.db, &vault, BATCH).await?;
+        let (done, remaining) = (bots + keys, bots_left + keys_left);
         rotated += done;
         let spent = Instant::now().millis_since(started);
         if remaining == 0 || done == 0 || spent >= budget {

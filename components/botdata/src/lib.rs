@@ -1,5 +1,6 @@
-//! The vault: sealed data of bots. The only component with the vault key.
+//! The vault: sealed data of bots, and sealed keys of other providers. The only component with the vault key.
 
+mod apikeys;
 mod handlers;
 mod wire;
 
@@ -16,6 +17,8 @@ pub const ROUTES: &[Route] = &[
     route!(Post "/api/v1/botdata/reveal", Permission(BotdataReveal), handlers::reveal),
     route!(Post "/internal/botdata/store", Service, handlers::store),
     route!(Post "/internal/botdata/reveal", Service, handlers::reveal),
+    route!(Post "/internal/botdata/apikeys/seal", Service, apikeys::seal),
+    route!(Post "/internal/botdata/apikeys/open", Service, apikeys::open),
     route!(Post "/api/v1/jobs/rotate-keys/run", ServiceOr(JobsRun), handlers::rotate),
 ];
 

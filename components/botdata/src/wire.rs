@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use vivesphere_crypto::Secret;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,4 +26,34 @@ pub(crate) struct Which {
 pub(crate) struct Budget {
     #[serde(default)]
     pub(crate) budget_seconds: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToSeal {
+    pub(crate) apikey_id: String,
+    pub(crate) version: i64,
+    #[serde(deserialize_with = "vivesphere_crypto::secret::deserialize")]
+    pub(crate) key: Secret<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct SealedKey {
+    pub(crate) key_id: String,
+    pub(crate) wrapped_key: String,
+    pub(crate) wrap_nonce: String,
+    pub(crate) nonce: String,
+    pub(crate) ciphertext: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToOpen {
+    pub(crate) apikey_id: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct OpenedKey<'a> {
+    pub(crate) version: i64,
+    pub(crate) key: &'a str,
 }

@@ -3,7 +3,7 @@
 use crate::setting::{Kind, Setting};
 
 /// Every setting that a deployment gives. Nothing else is configurable through variables.
-pub static SETTINGS: [Setting; 20] = [
+pub static SETTINGS: [Setting; 25] = [
     Setting {
         name: "bootstrap_admin_username",
         kind: Kind::Text { min: 1, max: 64 },
@@ -99,6 +99,46 @@ pub static SETTINGS: [Setting; 20] = [
         may_be_empty: false,
         secret: false,
         description: "Where the scheduler finds the job entries.",
+    },
+    Setting {
+        name: "anthropic_api_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("https://api.anthropic.com"),
+        may_be_empty: false,
+        secret: false,
+        description: "Where Anthropic's API is called, to check a key that is kept here.",
+    },
+    Setting {
+        name: "google_api_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("https://generativelanguage.googleapis.com"),
+        may_be_empty: false,
+        secret: false,
+        description: "Where Google Gemini's API is called, to check a key that is kept here.",
+    },
+    Setting {
+        name: "mistral_api_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("https://api.mistral.ai"),
+        may_be_empty: false,
+        secret: false,
+        description: "Where Mistral AI's API is called, to check a key that is kept here.",
+    },
+    Setting {
+        name: "openai_api_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("https://api.openai.com"),
+        may_be_empty: false,
+        secret: false,
+        description: "Where OpenAI's API is called, to check a key that is kept here.",
+    },
+    Setting {
+        name: "openrouter_api_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("https://openrouter.ai"),
+        may_be_empty: false,
+        secret: false,
+        description: "Where OpenRouter's API is called, to check a key that is kept here.",
     },
     Setting {
         name: "rate_limit_per_minute",

@@ -38,3 +38,10 @@ pub fn base64(bytes: &[u8]) -> String {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     BASE64_STANDARD.encode(bytes)
 }
+
+/// What [`base64()`] wrote, or what a client sends so; nothing for any other text.
+#[must_use]
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+    BASE64_STANDARD.decode(text).ok()
+}

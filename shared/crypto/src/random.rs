@@ -44,6 +44,29 @@ pub fn token(prefix: &str, length: usize) -> Result<Secret<String>, RandomError>
     Ok(Secret::new(text))
 }
 
+/// Random letters and digits (base62), evenly distributed: log2(62), that is 5.95 bits each. For
+/// secrets that a double click should select as a whole.
+///
+/// # Errors
+/// [`RandomError`] when the system refuses.
+pub fn alphanumeric(length: usize) -> Result<Secret<String>, RandomError> {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    // The largest multiple of 62 that a byte can be: what is above would favour the first digits.
+    const EVEN: u8 = 248;
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        let random = Zeroizing::new(bytes::<64>()?);
+        let digits = random.iter().filter(|byte| **byte < EVEN);
+        let wanted = length - text.len();
+        text.extend(
+            digits
+                .take(wanted)
+                .map(|byte| char::from(DIGITS[usize::from(byte % 62)])),
+        );
+    }
+    Ok(Secret::new(text))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -65,5 +88,28 @@ mod tests {
         assert_eq!(tokens.len(), 1000);
         let numbers: HashSet<u64> = (0..1000).map(|_| number().unwrap()).collect();
         assert_eq!(numbers.len(), 1000);
+    }
+
+    #[test]
+    fn letters_and_digits_are_even() {
+        for length in [0, 1, 43, 200] {
+            assert_eq!(alphanumeric(length).unwrap().expose().len(), length);
+        }
+        let mut counts = [0u32; 128];
+        for byte in alphanumeric(62_000).unwrap().expose().bytes() {
+            counts[usize::from(byte)] += 1;
+        }
+        for (byte, count) in counts.into_iter().enumerate() {
+            let digit = u8::try_from(byte).unwrap().is_ascii_alphanumeric();
+            // A thousand of each, with six standard deviations either way.
+            assert!(
+                if digit {
+                    (800..1200).contains(&count)
+                } else {
+                    count == 0
+                },
+                "{byte} {count}"
+            );
+        }
     }
 }

@@ -37,6 +37,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_identity"),
     migration!(2, "0002_bots"),
     migration!(3, "0003_posts"),
+    migration!(6, "0006_roles"),
+    migration!(7, "0007_access_keys"),
+    migration!(8, "0008_apikeys"),
 ];
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";

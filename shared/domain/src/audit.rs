@@ -7,9 +7,9 @@ use crate::{Instant, Principal};
 /// Who does something, and in which request.
 #[derive(Debug, Clone)]
 pub struct Actor {
-    /// `user`, `service` or `anonymous`.
+    /// `user`, `access_key`, `service` or `anonymous`.
     pub kind: &'static str,
-    /// The principal's id.
+    /// The user's or the access key's id.
     pub id: String,
     /// The request's id.
     pub request_id: String,
@@ -21,7 +21,7 @@ impl Actor {
     pub fn new(principal: &Principal, request_id: &str) -> Self {
         Self {
             kind: principal.kind_name(),
-            id: principal.id.clone(),
+            id: principal.actor_id().to_owned(),
             request_id: request_id.to_owned(),
         }
     }

@@ -128,7 +128,8 @@ fn name_taken(error: vivesphere_db::Error) -> Error {
 /// Makes a bot, not connected yet.
 ///
 /// # Errors
-/// [`Error::Invalid`]; [`Error::Conflict`] `bot_name_taken`; storage.
+/// [`Error::Invalid`]; [`Error::Forbidden`] for an access key that is restricted to some bots;
+/// [`Error::Conflict`] `bot_name_taken`; storage.
 pub async fn create(
     db: &Database,
     actor: &Actor,
@@ -136,6 +137,11 @@ pub async fn create(
     new: &BotChange,
 ) -> Result<Bot, Error> {
     new.check()?;
+    if principal.bot_ids.is_some() {
+        return Err(Error::Forbidden(
+            "This access key is restricted to some bots and makes no others.".to_owned(),
+        ));
+    }
     let name = new.bot_name.clone().unwrap_or_default();
     let bot_id = new_id();
     let transaction = db.transaction().await?;
@@ -171,9 +177,10 @@ pub async fn get(db: &Database, principal: &Principal, bot_id: &str) -> Result<B
     db.query_optional(
         &format!(
             "SELECT {COLUMNS} FROM bots
-             WHERE bot_id = ?2 AND deleted_at IS NULL AND (?1 IS NULL OR owner_id = ?1)"
+             WHERE bot_id = ?2 AND deleted_at IS NULL AND (?1 IS NULL OR owner_id = ?1)
+                AND (?3 IS NULL OR bot_id IN (SELECT value FROM json_each(?3)))"
         ),
-        params![owner, bot_id],
+        params![owner, bot_id, principal.bots()],
     )
     .await?
     .ok_or(Error::NotFound)
@@ -223,9 +230,10 @@ pub async fn list(
             &format!(
                 "SELECT {COLUMNS} FROM bots
                  WHERE owner_id = ?1 AND deleted_at IS NULL AND (?2 IS NULL OR bot_id > ?2)
+                    AND (?4 IS NULL OR bot_id IN (SELECT value FROM json_each(?4)))
                  ORDER BY bot_id LIMIT ?3"
             ),
-            params![owner, page.after.clone(), page.rows()],
+            params![owner, page.after.clone(), page.rows(), principal.bots()],
         )
         .await?;
     Ok(page.cut(rows, |bot: &Bot| &bot.bot_id))

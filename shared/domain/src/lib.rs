@@ -10,6 +10,8 @@
     )
 )]
 
+pub mod access_keys;
+pub mod apikeys;
 pub mod audit;
 pub mod backoff;
 pub mod botdata;
@@ -26,6 +28,7 @@ pub mod post_state;
 pub mod posts;
 mod principal;
 pub mod publishing;
+pub mod roles;
 pub mod sessions;
 pub mod signing_keys;
 mod tables;

@@ -7,6 +7,8 @@ use crate::permissions::{Permission, PermissionSet};
 pub enum PrincipalKind {
     /// A person with a session.
     User,
+    /// A program with an access key, in the place of the user who made the key.
+    AccessKey,
     /// Another component, or the scheduler, with the service key.
     Service,
 }
@@ -16,16 +18,20 @@ pub enum PrincipalKind {
 pub struct Principal {
     /// What it is.
     pub kind: PrincipalKind,
-    /// The user's id; `service` for the service key.
+    /// The user's id, of an access key its owner's; `service` for the service key.
     pub id: String,
     /// The user's name.
     pub username: String,
     /// The user's roles, by name.
     pub roles: Vec<String>,
-    /// What the roles allow, together.
+    /// What the roles allow, together; of an access key what its scopes leave of that.
     pub permissions: PermissionSet,
-    /// The session of the access token.
+    /// The session of the access token; empty when there is none.
     pub session_id: String,
+    /// The access key, if it is one that asks.
+    pub access_key_id: Option<String>,
+    /// The only bots that an access key may see, if it is restricted to some.
+    pub bot_ids: Option<Vec<String>>,
 }
 
 /// How far a query may look.
@@ -59,6 +65,8 @@ impl Principal {
             roles: Vec::new(),
             permissions: PermissionSet::default(),
             session_id: String::new(),
+            access_key_id: None,
+            bot_ids: None,
         }
     }
 
@@ -68,13 +76,20 @@ impl Principal {
         self.kind == PrincipalKind::Service
     }
 
-    /// Whether the roles allow it.
+    /// Whether an access key asks.
+    #[must_use]
+    pub fn is_access_key(&self) -> bool {
+        self.kind == PrincipalKind::AccessKey
+    }
+
+    /// Whether it is allowed.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(permission)
     }
 
-    /// Everyone's with the wider permission, its own otherwise.
+    /// Everyone's with the wider permission, its own otherwise. What belongs to bots is held to
+    /// [`Principal::bots`] besides.
     #[must_use]
     pub fn scope(&self, wider: Permission) -> Scope {
         if self.is_service() || self.may(wider) {
@@ -84,11 +99,29 @@ impl Principal {
         }
     }
 
+    /// The only bots that may be seen, as an SQL parameter for
+    /// `(?2 IS NULL OR bot_id IN (SELECT value FROM json_each(?2)))`. It stands beside the owner
+    /// in every query for bots and what belongs to them.
+    #[must_use]
+    pub fn bots(&self) -> Option<String> {
+        self.bot_ids
+            .as_ref()
+            .map(|ids| serde_json::Value::from(ids.as_slice()).to_string())
+    }
+
+    /// Who acts, as the audit trail and the log name it: the access key's id, else
+    /// [`Principal::id`].
+    #[must_use]
+    pub fn actor_id(&self) -> &str {
+        self.access_key_id.as_deref().unwrap_or(&self.id)
+    }
+
     /// The audit trail's word for the kind.
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
         match self.kind {
             PrincipalKind::User => "user",
+            PrincipalKind::AccessKey => "access_key",
             PrincipalKind::Service => "service",
         }
     }

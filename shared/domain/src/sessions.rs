@@ -4,11 +4,11 @@ use serde_json::json;
 use vivesphere_crypto::{Secret, TokenHash};
 use vivesphere_db::{Database, Error, Row, Transaction, params};
 
-use crate::permissions::{BuiltInRole, PermissionSet};
-use crate::{Actor, Instant, Principal, PrincipalKind, audit, new_id};
+use crate::roles::{permissions_of, read};
+use crate::{Actor, Instant, Principal, PrincipalKind, access_keys, audit, new_id};
 
-/// The principal of a session, with the roles it has now. `None` when the session has ended or
-/// its user is disabled or gone.
+/// The principal of a session, with the roles it has now; of one that an access key began, with
+/// what that leaves. `None` when the session or the key has ended, or its user is disabled or gone.
 ///
 /// # Errors
 /// Any storage error.
@@ -21,39 +21,41 @@ pub async fn principal(
     let row: Option<Row> = db
         .query_optional(
             "SELECT u.username,
-                (SELECT group_concat(role, ' ') FROM user_roles r WHERE r.user_id = u.user_id)
+                (SELECT group_concat(role, ' ') FROM user_roles r WHERE r.user_id = u.user_id),
+                (SELECT group_concat(d.permissions, ' ') FROM user_roles r
+                    JOIN roles d ON d.role = r.role WHERE r.user_id = u.user_id),
+                s.access_key_id, s.scopes, k.scopes, k.bot_ids, k.last_used_at
              FROM sessions s JOIN users u ON u.user_id = s.user_id
-             WHERE s.session_id = ? AND s.user_id = ? AND s.revoked_at IS NULL
-                AND s.expires_at > ? AND u.disabled_at IS NULL",
+                LEFT JOIN access_keys k ON k.access_key_id = s.access_key_id
+             WHERE s.session_id = ?1 AND s.user_id = ?2 AND s.revoked_at IS NULL
+                AND s.expires_at > ?3 AND u.disabled_at IS NULL
+                AND (s.access_key_id IS NULL OR (k.access_key_id IS NOT NULL
+                    AND (k.expires_at IS NULL OR k.expires_at > ?3)))",
             params![session_id, user_id, now.unix_millis()],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let roles: Vec<String> = row
-        .text_optional(1)?
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
-    Ok(Some(Principal {
+    let roles = access_keys::names(row.text_optional(1)?);
+    let mut principal = Principal {
         kind: PrincipalKind::User,
         id: user_id.to_owned(),
         username: row.text(0)?,
-        permissions: permissions_of(&roles),
+        permissions: permissions_of(&roles, &row.text_optional(2)?.unwrap_or_default()),
         roles,
         session_id: session_id.to_owned(),
-    }))
-}
-
-/// What the roles allow together. A name that is no role (any more) allows nothing.
-#[must_use]
-pub fn permissions_of(roles: &[String]) -> PermissionSet {
-    roles
-        .iter()
-        .filter_map(|role| BuiltInRole::parse(role).ok())
-        .fold(PermissionSet::default(), |set, role| {
-            set.union(role.permissions())
-        })
+        access_key_id: row.text_optional(3)?,
+        bot_ids: None,
+    };
+    if let Some(access_key_id) = &principal.access_key_id {
+        let narrowed = read(&row.text_optional(4)?.unwrap_or_default());
+        let scopes = read(&row.text_optional(5)?.unwrap_or_default());
+        principal.kind = PrincipalKind::AccessKey;
+        principal.permissions =
+            access_keys::effective(principal.permissions, scopes, Some(narrowed));
+        principal.bot_ids = access_keys::listed_bots(row.text_optional(6)?);
+        access_keys::note_use(db, access_key_id, row.get_optional(7)?, now).await?;
+    }
+    Ok(Some(principal))
 }
 
 /// A refresh token that was just made; the only moment at which it can be read.

@@ -8,8 +8,7 @@ use serde_json::json;
 use vivesphere_crypto::{Secret, password};
 use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
-use crate::permissions::BuiltInRole;
-use crate::{Actor, Error, Instant, Listed, Page, audit, new_id, sessions};
+use crate::{Actor, Error, Instant, Listed, Page, Principal, audit, new_id, roles, sessions};
 
 pub use sign_in::{PasswordChange, SignIn, bootstrap, change_password, sign_in};
 
@@ -95,18 +94,6 @@ fn check_password(pointer: &str, password: &Secret<String>) -> Result<(), Error>
     Ok(())
 }
 
-fn check_roles(roles: &[String]) -> Result<(), Error> {
-    for (position, role) in roles.iter().enumerate() {
-        if BuiltInRole::parse(role).is_err() {
-            return Err(Error::invalid(
-                format!("/roles/{position}"),
-                "must be admin, operator, reviewer or viewer",
-            ));
-        }
-    }
-    Ok(())
-}
-
 fn hash(password: &Secret<String>) -> Result<String, Error> {
     password::hash(password).map_err(|error| Error::Internal(error.to_string()))
 }
@@ -144,20 +131,21 @@ pub async fn list(db: &Database, page: &Page) -> Result<Listed<User>, Error> {
 /// Makes a user.
 ///
 /// # Errors
-/// [`Error::Invalid`]; [`Error::Conflict`] `username_taken`; storage.
+/// [`Error::Invalid`]; [`Error::Forbidden`] for a role that allows what the principal may not do;
+/// [`Error::Conflict`] `username_taken`; storage.
 pub async fn create(
     db: &Database,
     actor: &Actor,
+    principal: &Principal,
     username: &str,
     password: &Secret<String>,
     roles: &[String],
 ) -> Result<User, Error> {
     check_username(username)?;
     check_password("/password", password)?;
-    check_roles(roles)?;
     let hash = hash(password)?;
     let transaction = db.transaction().await?;
-    let user_id = insert(&transaction, actor, username, &hash, roles).await?;
+    let user_id = insert(&transaction, actor, Some(principal), username, &hash, roles).await?;
     transaction.commit().await?;
     get(db, &user_id).await
 }
@@ -165,6 +153,7 @@ pub async fn create(
 async fn insert(
     transaction: &Transaction,
     actor: &Actor,
+    principal: Option<&Principal>,
     username: &str,
     hash: &str,
     roles: &[String],
@@ -185,50 +174,29 @@ async fn insert(
                 error.into()
             }
         })?;
-    write_roles(transaction, &user_id, roles, now).await?;
+    roles::replace(transaction, principal, &user_id, roles, now).await?;
     let detail = json!({"username": username, "roles": roles});
     audit::record(transaction, actor, "user.created", &user_id, &detail).await?;
     Ok(user_id)
-}
-
-async fn write_roles(
-    transaction: &Transaction,
-    user_id: &str,
-    roles: &[String],
-    now: i64,
-) -> Result<(), Error> {
-    transaction
-        .execute("DELETE FROM user_roles WHERE user_id = ?", params![user_id])
-        .await?;
-    for role in roles {
-        transaction
-            .execute(
-                "INSERT OR IGNORE INTO user_roles (user_id, role, assigned_at) VALUES (?, ?, ?)",
-                params![user_id, role.as_str(), now],
-            )
-            .await?;
-    }
-    Ok(())
 }
 
 /// Changes a user. Its sessions end when it is disabled or its password is set. Other roles count
 /// from the next request on: they are looked up each time. What is as it was is no change.
 ///
 /// # Errors
-/// [`Error::Invalid`], [`Error::NotFound`], [`Error::StaleVersion`]; [`Error::Conflict`]
-/// `last_admin` when nobody could administrate any more; storage.
+/// [`Error::Invalid`], [`Error::NotFound`], [`Error::StaleVersion`]; [`Error::Forbidden`] when the
+/// user may do, or would, what the principal may not; [`Error::Conflict`] `last_admin` when nobody
+/// could administrate any more; storage.
 pub async fn update(
     db: &Database,
     actor: &Actor,
+    principal: &Principal,
     user_id: &str,
     expected_version: Option<i64>,
     change: &UserChange,
 ) -> Result<User, Error> {
     if let Some(password) = &change.password {
         check_password("/password", password)?;
-    }
-    if let Some(roles) = &change.roles {
-        check_roles(roles)?;
     }
     let hash = change.password.as_ref().map(hash).transpose()?;
     let transaction = db.transaction().await?;
@@ -240,15 +208,16 @@ pub async fn update(
             current: current.version,
         });
     }
+    roles::require_over(&transaction, principal, user_id).await?;
     let set = |roles: &[String]| roles.iter().cloned().collect::<BTreeSet<_>>();
-    let roles = change
+    let new_roles = change
         .roles
         .as_ref()
         .filter(|roles| set(roles) != set(&current.roles));
     let disabled = change
         .disabled
         .filter(|disabled| *disabled != current.disabled_at.is_some());
-    if hash.is_none() && roles.is_none() && disabled.is_none() {
+    if hash.is_none() && new_roles.is_none() && disabled.is_none() {
         return Ok(current);
     }
     let now = Instant::now();
@@ -262,10 +231,10 @@ pub async fn update(
             params![user_id, hash.clone(), disabled.map(i64::from), millis],
         )
         .await?;
-    if let Some(roles) = roles {
-        write_roles(&transaction, user_id, roles, millis).await?;
+    if let Some(new) = new_roles {
+        roles::replace(&transaction, Some(principal), user_id, new, millis).await?;
     }
-    keep_an_admin(&transaction).await?;
+    roles::keep_an_admin(&transaction).await?;
     let reason = match (disabled, &hash) {
         (Some(true), _) => Some("user_disabled"),
         (_, Some(_)) => Some("password_set"),
@@ -274,19 +243,26 @@ pub async fn update(
     if let Some(reason) = reason {
         sessions::revoke_all(&transaction, actor, user_id, None, reason, now).await?;
     }
-    let detail = json!({"password": hash.is_some(), "roles": roles, "disabled": disabled});
+    let detail = json!({"password": hash.is_some(), "roles": new_roles, "disabled": disabled});
     audit::record(&transaction, actor, "user.changed", user_id, &detail).await?;
     transaction.commit().await?;
     get(db, user_id).await
 }
 
-/// Deletes a user and its sessions.
+/// Deletes a user, its sessions, its access keys and the providers' keys that it stored.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Conflict`] `last_admin` or `user_owns_bots`; storage.
-pub async fn delete(db: &Database, actor: &Actor, user_id: &str) -> Result<(), Error> {
+/// [`Error::NotFound`]; [`Error::Forbidden`] when the user may do what the principal may not;
+/// [`Error::Conflict`] `last_admin` or `user_owns_bots`; storage.
+pub async fn delete(
+    db: &Database,
+    actor: &Actor,
+    principal: &Principal,
+    user_id: &str,
+) -> Result<(), Error> {
     let transaction = db.transaction().await?;
     let username = get_in(&transaction, user_id).await?.username;
+    roles::require_over(&transaction, principal, user_id).await?;
     let bots: Option<i64> = transaction
         .query_optional(
             "SELECT count(*) FROM bots WHERE owner_id = ? AND deleted_at IS NULL",
@@ -303,12 +279,14 @@ pub async fn delete(db: &Database, actor: &Actor, user_id: &str) -> Result<(), E
         "DELETE FROM refresh_tokens WHERE session_id IN
             (SELECT session_id FROM sessions WHERE user_id = ?)",
         "DELETE FROM sessions WHERE user_id = ?",
+        "DELETE FROM access_keys WHERE owner_id = ?",
+        "DELETE FROM apikeys WHERE owner_id = ?",
         "DELETE FROM user_roles WHERE user_id = ?",
         "DELETE FROM users WHERE user_id = ?",
     ] {
         transaction.execute(statement, params![user_id]).await?;
     }
-    keep_an_admin(&transaction).await?;
+    roles::keep_an_admin(&transaction).await?;
     let detail = json!({"username": username});
     audit::record(&transaction, actor, "user.deleted", user_id, &detail).await?;
     transaction.commit().await?;
@@ -325,23 +303,6 @@ async fn get_in(transaction: &Transaction, user_id: &str) -> Result<User, Error>
         .ok_or(Error::NotFound)
 }
 
-async fn keep_an_admin(transaction: &Transaction) -> Result<(), Error> {
-    let admins: Option<i64> = transaction
-        .query_optional(
-            "SELECT count(*) FROM user_roles r JOIN users u ON u.user_id = r.user_id
-             WHERE r.role = 'admin' AND u.disabled_at IS NULL",
-            [],
-        )
-        .await?;
-    if admins == Some(0) {
-        return Err(Error::conflict(
-            "last_admin",
-            "Nobody could administrate any more: make another admin first.",
-        ));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -354,19 +315,6 @@ mod tests {
             Err(Error::Invalid(errors)) => Some(errors[0].pointer.clone()),
             Err(error) => panic!("{error}"),
         }
-    }
-
-    #[test]
-    fn the_first_role_that_is_none_is_pointed_at() {
-        let roles = |names: &[&str]| {
-            names
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(pointer(check_roles(&roles(&["admin", "viewer"]))), None);
-        let wrong = check_roles(&roles(&["viewer", "Admin", "king"]));
-        assert_eq!(pointer(wrong).as_deref(), Some("/roles/1"));
     }
 
     proptest! {

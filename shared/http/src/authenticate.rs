@@ -1,10 +1,11 @@
-//! Who is asking: the service key, or an access token made by `auth`.
+//! Who is asking: the service key, an access key, or an access token made by `auth`.
 
 use std::cell::RefCell;
 
 use vivesphere_config as config;
 use vivesphere_crypto::{Verdict, VerdictCache, Verifier};
 use vivesphere_db::Database;
+use vivesphere_domain::access_keys::{self, KeyText, Presented};
 use vivesphere_domain::{Instant, Principal, sessions, signing_keys};
 
 use crate::Problem;
@@ -16,19 +17,25 @@ thread_local! {
     static VERIFIER: RefCell<Verifier> = const { RefCell::new(Verifier::new(Vec::new())) };
 }
 
-/// What the signature alone says. The rest needs the database.
+/// Who it is, as far as that is needed to know whose rate limit it is.
 pub(crate) enum Credentials {
     None,
     Service,
+    /// What the signature alone says. The rest needs the database.
     Token(vivesphere_crypto::Claims),
+    /// Asked of the database already: the checksum is no signature, and whoever made up a key
+    /// with another's id would otherwise spend that one's requests.
+    AccessKey(Principal),
     Refused(Problem),
 }
 
 impl Credentials {
-    /// Whose rate-limit tokens are spent.
+    /// Whose rate-limit tokens are spent. All keys of a user share the user's: making more of
+    /// them gives no more.
     pub(crate) fn client(&self, address: &str) -> String {
         match self {
             Self::Token(claims) => format!("user:{}", claims.subject),
+            Self::AccessKey(principal) => format!("user:{}", principal.id),
             _ => format!("address:{address}"),
         }
     }
@@ -49,6 +56,9 @@ pub(crate) async fn credentials(
     {
         return Ok(Credentials::Service);
     }
+    if token.starts_with(access_keys::PREFIX) {
+        return access_key(db, token, now).await;
+    }
     Ok(match verify(db, token, now).await? {
         Verdict::Valid(claims) => Credentials::Token(claims),
         verdict => {
@@ -60,6 +70,27 @@ pub(crate) async fn credentials(
             let detail = format!("The token is not valid: {reason}.");
             Credentials::Refused(Problem::unauthorized(code, detail))
         }
+    })
+}
+
+/// A text that is mistyped or made up is refused by its checksum, without the database.
+async fn access_key(db: &Database, text: &str, now: Instant) -> Result<Credentials, Problem> {
+    let Some(key) = KeyText::parse(text) else {
+        return Ok(Credentials::Refused(Problem::unauthorized(
+            "access_key_malformed",
+            "The access key is mistyped or incomplete: its checksum is wrong.",
+        )));
+    };
+    Ok(match access_keys::present(db, &key, now).await? {
+        Presented::Good(principal) => Credentials::AccessKey(principal),
+        Presented::Expired => Credentials::Refused(Problem::unauthorized(
+            "access_key_expired",
+            "The access key has expired.",
+        )),
+        Presented::Unknown => Credentials::Refused(Problem::unauthorized(
+            "access_key_unknown",
+            "The access key is unknown or revoked.",
+        )),
     })
 }
 

@@ -5,6 +5,7 @@ use vivesphere_crypto::sha256_hex;
 use vivesphere_db::Database;
 use vivesphere_domain::{Instant, idempotency_keys as keys};
 
+use crate::reply::Kept;
 use crate::{FieldError, Problem, Reply};
 
 /// A key that this request holds until its answer is kept or the key is let go.
@@ -68,15 +69,21 @@ pub(crate) async fn begin(
 }
 
 impl Held {
-    /// Keeps the answer of a request that changed something, lets the key go otherwise.
+    /// Keeps the answer of a request that changed something, lets the key go otherwise. What is
+    /// secret in it is not kept.
     pub(crate) async fn finish(
         self,
         db: &Database,
         result: &Result<Reply, Problem>,
     ) -> Result<(), vivesphere_db::Error> {
-        match result {
-            Ok(reply) => {
-                let body = String::from_utf8_lossy(&reply.body);
+        let kept = result.as_ref().ok().and_then(|reply| match &reply.kept {
+            Kept::Whole => Some((reply, &reply.body)),
+            Kept::Instead(body) => Some((reply, body)),
+            Kept::Nothing => None,
+        });
+        match kept {
+            Some((reply, body)) => {
+                let body = String::from_utf8_lossy(body);
                 keys::answer(
                     db,
                     &self.principal_id,
@@ -86,7 +93,7 @@ impl Held {
                 )
                 .await
             }
-            Err(_) => keys::release(db, &self.principal_id, &self.key).await,
+            None => keys::release(db, &self.principal_id, &self.key).await,
         }
     }
 }

@@ -12,6 +12,18 @@ pub struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    pub(crate) kept: Kept,
+}
+
+/// What of an answer an `Idempotency-Key` keeps for the same request's next time.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// All of it.
+    Whole,
+    /// This body in place of the one that was sent.
+    Instead(Bytes),
+    /// Nothing: the request is answered anew.
+    Nothing,
 }
 
 impl Reply {
@@ -24,6 +36,7 @@ impl Reply {
             status,
             headers,
             body: body.into(),
+            kept: Kept::Whole,
         }
     }
 
@@ -59,7 +72,26 @@ impl Reply {
             status: StatusCode::NO_CONTENT,
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            kept: Kept::Whole,
         }
+    }
+
+    /// For an answer with a secret that is shown once: what is kept for an `Idempotency-Key` is
+    /// this, without it.
+    ///
+    /// # Errors
+    /// As [`Reply::json`].
+    pub fn kept_as(mut self, value: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(value).map_err(Problem::internal)?;
+        self.kept = Kept::Instead(body.into());
+        Ok(self)
+    }
+
+    /// For an answer with a secret that changed nothing: none of it is kept.
+    #[must_use]
+    pub fn not_kept(mut self) -> Self {
+        self.kept = Kept::Nothing;
+        self
     }
 
     /// Adds a header.

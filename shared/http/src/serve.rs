@@ -101,7 +101,9 @@ where
                 parts.uri.path().as_bytes(),
                 &body,
             ];
-            match idempotency::begin(&db, &parts.headers, &principal.id, &request, now).await? {
+            // A key's own, not its owner's: it may see less than was answered to the owner.
+            let whose = principal.actor_id();
+            match idempotency::begin(&db, &parts.headers, whose, &request, now).await? {
                 Begun::Again(reply) => return Ok(reply),
                 Begun::First(held) => Some(held),
                 Begun::Without => None,
@@ -246,9 +248,12 @@ async fn identify(
         Credentials::None => None,
         Credentials::Service => Some(Principal::service()),
         Credentials::Token(claims) => Some(authenticate::principal(db, &claims, now).await?),
+        Credentials::AccessKey(principal) => Some(principal),
         Credentials::Refused(problem) => return Err(problem),
     };
-    trace.principal = principal.as_ref().map(|principal| principal.id.clone());
+    trace.principal = principal
+        .as_ref()
+        .map(|principal| principal.actor_id().to_owned());
     Ok(principal)
 }
 

@@ -42,9 +42,10 @@ pub async fn get(db: &Database, principal: &Principal, post_id: &str) -> Result<
             &format!(
                 "SELECT {COLUMNS} FROM posts p JOIN bots b ON b.bot_id = p.bot_id
                  WHERE p.post_id = ?2 AND b.deleted_at IS NULL
-                    AND (?1 IS NULL OR b.owner_id = ?1)"
+                    AND (?1 IS NULL OR b.owner_id = ?1)
+                    AND (?3 IS NULL OR b.bot_id IN (SELECT value FROM json_each(?3)))"
             ),
-            params![owner, post_id],
+            params![owner, post_id, principal.bots()],
         )
         .await?;
     let mut post = post.ok_or(Error::NotFound)?;

@@ -27,7 +27,8 @@ pub async fn bootstrap(
     let transaction = db.transaction().await?;
     // Again under the write lock: another instance may have been first.
     if transaction.query_optional(NONE, []).await? == Some(true) {
-        insert(&transaction, actor, username, &hash, &["admin".to_owned()]).await?;
+        let admin = ["admin".to_owned()];
+        insert(&transaction, actor, None, username, &hash, &admin).await?;
         transaction.commit().await?;
     }
     Ok(())

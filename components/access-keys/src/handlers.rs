@@ -1,0 +1,64 @@
+//! Extract → parse → domain → wire.
+
+use vivesphere_domain::access_keys::{self, NewAccessKey};
+use vivesphere_domain::{Actor, parse_id};
+use vivesphere_http::{Context, Problem, Reply};
+
+use crate::wire;
+
+fn actor(context: &Context) -> Result<Actor, Problem> {
+    Ok(Actor::new(context.principal()?, context.request_id()))
+}
+
+fn access_key_id(context: &Context) -> Result<String, Problem> {
+    parse_id(context.parameter("access_key_id")).ok_or_else(Problem::not_found)
+}
+
+pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
+    let new: wire::NewAccessKey = context.json()?;
+    let new = NewAccessKey {
+        name: new.name,
+        scopes: new.scopes,
+        bot_ids: new.bot_ids,
+        expires_at: new.expires_at,
+    };
+    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (made, key) = access_keys::create(&context.db, &actor, principal, &new).await?;
+    let text = key.text();
+    let mut body = wire::CreatedBody {
+        access_key: wire::AccessKeyBody::from(made),
+        key: Some(text.expose()),
+        secret: Some(key.secret().expose()),
+    };
+    let reply = Reply::created(&body)?;
+    (body.key, body.secret) = (None, None);
+    reply.kept_as(&body)
+}
+
+pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
+    let query: wire::ListQuery = context.query()?;
+    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let owner = query.user_id.as_deref();
+    let listed = access_keys::list(&context.db, context.principal()?, owner, &page).await?;
+    Reply::ok(&wire::Listed {
+        items: listed
+            .items
+            .into_iter()
+            .map(wire::AccessKeyBody::from)
+            .collect(),
+        next_cursor: listed.next_cursor,
+    })
+}
+
+pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
+    let id = access_key_id(&context)?;
+    let key = access_keys::get(&context.db, context.principal()?, &id).await?;
+    Reply::ok(&wire::AccessKeyBody::from(key))
+}
+
+pub(crate) async fn revoke(context: Context) -> Result<Reply, Problem> {
+    let id = access_key_id(&context)?;
+    let (actor, principal) = (actor(&context)?, context.principal()?);
+    access_keys::revoke(&context.db, &actor, principal, &id).await?;
+    Ok(Reply::no_content())
+}

@@ -1,0 +1,116 @@
+//! Extract → parse → domain → wire.
+
+use vivesphere_domain::apikeys::{self, Apikey, NewApikey, PROVIDERS};
+use vivesphere_domain::{Actor, Error, new_id, parse_id};
+use vivesphere_http::{Context, Problem, Reply};
+
+use crate::{provider_call, sealing, wire};
+
+fn actor(context: &Context) -> Result<Actor, Problem> {
+    Ok(Actor::new(context.principal()?, context.request_id()))
+}
+
+fn apikey_id(context: &Context) -> Result<String, Problem> {
+    parse_id(context.parameter("apikey_id")).ok_or_else(Problem::not_found)
+}
+
+fn reply(apikey: Apikey) -> Result<Reply, Problem> {
+    Reply::ok(&wire::ApikeyBody::from(apikey))
+}
+
+pub(crate) async fn store(context: Context) -> Result<Reply, Problem> {
+    let body: wire::NewApikey = context.json()?;
+    let new = NewApikey {
+        provider: body.provider,
+        label: body.label,
+    };
+    new.check()?;
+    let last4 = apikeys::check_key(&body.key)?;
+    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let apikey_id = new_id();
+    let sealed = sealing::seal(&context, &apikey_id, 1, &body.key).await?;
+    let db = &context.db;
+    let stored = apikeys::store(db, &actor, principal, &apikey_id, &new, &last4, &sealed).await?;
+    Reply::created(&wire::ApikeyBody::from(stored))
+}
+
+/// The closed table, whole.
+pub(crate) async fn providers(_context: Context) -> Result<Reply, Problem> {
+    Reply::ok(&wire::Listed {
+        items: PROVIDERS
+            .iter()
+            .map(|provider| wire::ProviderBody {
+                provider: provider.name,
+                description: provider.description,
+                checkable: provider.check.is_some(),
+            })
+            .collect(),
+        next_cursor: None,
+    })
+}
+
+pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
+    let query: wire::ListQuery = context.query()?;
+    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let provider = query.provider.as_deref();
+    if provider.is_some_and(|name| apikeys::provider(name).is_none()) {
+        return Err(Error::invalid("/provider", "is not a provider").into());
+    }
+    let listed = apikeys::list(&context.db, context.principal()?, provider, &page).await?;
+    Reply::ok(&wire::Listed {
+        items: listed
+            .items
+            .into_iter()
+            .map(wire::ApikeyBody::from)
+            .collect(),
+        next_cursor: listed.next_cursor,
+    })
+}
+
+pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
+    reply(apikeys::get(&context.db, context.principal()?, &apikey_id(&context)?).await?)
+}
+
+pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
+    let body: wire::Replacement = context.json()?;
+    let (apikey_id, principal) = (apikey_id(&context)?, context.principal()?);
+    let current = apikeys::get(&context.db, principal, &apikey_id).await?;
+    let last4 = apikeys::check_key(&body.key)?;
+    let replaced = context.if_match()?.unwrap_or(current.version);
+    if replaced != current.version {
+        let current = current.version;
+        return Err(Error::StaleVersion { current }.into());
+    }
+    // Sealed for the version that it becomes, or is refused as: another may rotate meanwhile.
+    let sealed = sealing::seal(&context, &apikey_id, replaced + 1, &body.key).await?;
+    let (db, actor) = (&context.db, actor(&context)?);
+    reply(apikeys::rotate(db, &actor, principal, &apikey_id, replaced, &last4, &sealed).await?)
+}
+
+pub(crate) async fn check(context: Context) -> Result<Reply, Problem> {
+    let (apikey_id, principal) = (apikey_id(&context)?, context.principal()?);
+    let apikey = apikeys::get(&context.db, principal, &apikey_id).await?;
+    let (version, found) = match apikeys::provider(&apikey.provider).and_then(|row| row.check) {
+        Some(check) => {
+            let (version, key) = sealing::open(&context, &apikey_id).await?;
+            (version, provider_call::ask(&check, &key).await?)
+        }
+        None => (apikey.version, provider_call::Found::not_checkable()),
+    };
+    let (db, actor) = (&context.db, actor(&context)?);
+    let result = found.result;
+    let apikey = apikeys::checked(db, &actor, principal, &apikey_id, version, result).await?;
+    Reply::ok(&wire::CheckBody {
+        result: result.as_str(),
+        http_status: found.http_status,
+        detail: found.detail,
+        apikey: wire::ApikeyBody::from(apikey),
+    })
+}
+
+pub(crate) async fn delete(context: Context) -> Result<Reply, Problem> {
+    let (apikey_id, expected) = (apikey_id(&context)?, context.if_match()?);
+    let (actor, principal) = (actor(&context)?, context.principal()?);
+    apikeys::delete(&context.db, &actor, principal, &apikey_id, expected).await?;
+    Ok(Reply::no_content())
+}
