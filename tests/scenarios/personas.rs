@@ -196,7 +196,7 @@ async fn every_change_is_a_version_that_stays() {
     admin.patch(&path, &json!({"tone": "dry"})).await.json(200);
 
     let listed = admin.get(&versions).await.json(200);
-    let tones: Vec<_> = listed["items"].as_array().unwrap().iter();
+    let tones = listed["items"].as_array().unwrap().iter();
     let tones: Vec<_> = tones
         .map(|item| {
             (
@@ -364,7 +364,8 @@ async fn yaml_that_is_not_a_persona_is_refused() {
         ("interests: [a, {b: c}]\n", "/interests/1"),
         ("interests: a\n", "/interests"),
         ("region: QQ\n", "/region"),
-        ("name: twice\n", ""),
+        ("name: twice\n", "/name"),
+        ("<<: {region: FR}\n", "/<<"),
         ("region: &a FR\n", ""),
     ] {
         let body = format!("{good}{change}");

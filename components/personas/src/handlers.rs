@@ -58,7 +58,7 @@ pub(crate) async fn export(context: Context) -> Result<Reply, Problem> {
     let (reply, extension) = match query.format.unwrap_or_default() {
         ExportFormat::Json => (Reply::ok(&document)?, "json"),
         ExportFormat::Yaml => {
-            let text = yaml::write(&document)?;
+            let text = yaml::write(&document);
             (Reply::new(StatusCode::OK, "application/yaml", text), "yaml")
         }
     };
