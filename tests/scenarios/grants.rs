@@ -69,6 +69,14 @@ fn expected() -> BTreeMap<&'static str, Grant> {
             },
         ),
         (
+            "personas",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
             "publisher",
             Grant {
                 variables: &[

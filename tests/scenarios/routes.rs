@@ -9,13 +9,14 @@ use vivesphere_http::{Access, Route};
 use vivesphere_tests::app::App;
 use vivesphere_tests::client::{Answer, Client};
 
-use crate::routes_cases::{Body, Case, Foreign, all};
+use crate::routes_cases::{self, Body, Case, Foreign, all};
 
 fn routes() -> Vec<&'static Route> {
     [
         auth::ROUTES,
         bots::ROUTES,
         botdata::ROUTES,
+        personas::ROUTES,
         publisher::ROUTES,
         health::ROUTES,
         roles::ROUTES,
@@ -189,6 +190,12 @@ async fn what_belongs_to_another_is_not_there() {
     let bot_id = bot["bot_id"].as_str().unwrap();
     let data = json!({"bot_id": bot_id, "data": {"a": "b"}});
     owner.post("/api/v1/botdata/store", &data).await.json(201);
+    let persona = routes_cases::persona();
+    let persona = owner
+        .post("/api/v1/personas/create", &persona)
+        .await
+        .json(201);
+    let persona_id = persona["persona_id"].as_str().unwrap();
     let later = json!({"text": "not yours", "scheduled_at": "2099-01-01T00:00:00Z"});
     let post_id = owner.schedule(bot_id, &later).await;
     let before = state(&owner, bot_id, &post_id).await;
@@ -198,7 +205,8 @@ async fn what_belongs_to_another_is_not_there() {
             continue;
         }
         tried += 1;
-        let path = filled(route.path, bot_id, &post_id, &owner.user_id);
+        let path = route.path.replace("{persona_id}", persona_id);
+        let path = filled(&path, bot_id, &post_id, &owner.user_id);
         let answer = send(&other, &case, &path, bot_id).await;
         if route.access == Access::Service {
             assert_eq!(answer.status, 404, "{}", answer.asked);
@@ -211,7 +219,9 @@ async fn what_belongs_to_another_is_not_there() {
         absent["request_id"] = problem["request_id"].clone();
         assert_eq!(problem, absent);
     }
-    assert!(tried >= 14, "{tried}");
+    assert!(tried >= 21, "{tried}");
+    let persona_path = format!("/api/v1/personas/{persona_id}");
+    assert_eq!(owner.get(&persona_path).await.json(200), persona);
     assert_eq!(state(&owner, bot_id, &post_id).await, before);
 }
 

@@ -42,6 +42,7 @@ pub(crate) enum Foreign {
 fn case(method: &'static str, path: &'static str, body: Body) -> Case {
     let foreign = match path {
         path if path.contains("{bot_id}") || path.contains("{post_id}") => Foreign::Path,
+        path if path.contains("{persona_id}") => Foreign::Path,
         _ => Foreign::No,
     };
     Case {
@@ -63,6 +64,14 @@ impl Case {
         self.foreign = foreign;
         self
     }
+}
+
+/// A persona that is taken.
+pub(crate) fn persona() -> Value {
+    json!({
+        "name": "new", "purpose": "a purpose", "tone": "plain", "language": "en",
+        "disclosure": "Automated account",
+    })
 }
 
 /// Every row.
@@ -137,6 +146,21 @@ pub(crate) fn all() -> Vec<Case> {
         ),
         post("/internal/botdata/apikeys/open", json!({"apikey_id": ""})),
         act("/api/v1/jobs/rotate-keys/run").bad_query("budget_seconds=x", 400),
+        // personas
+        post("/api/v1/personas/create", persona()),
+        post("/api/v1/personas/import", persona()),
+        get("/api/v1/personas").bad_query("language=xx", 422),
+        get("/api/v1/personas/{persona_id}"),
+        patch("/api/v1/personas/{persona_id}", json!({"tone": "loud"})),
+        delete("/api/v1/personas/{persona_id}"),
+        get("/api/v1/personas/{persona_id}/versions").bad_query("surprise=1", 400),
+        get("/api/v1/personas/{persona_id}/versions/{version}"),
+        case(
+            "POST",
+            "/api/v1/personas/{persona_id}/preview",
+            Body::OptionalJson,
+        ),
+        get("/api/v1/personas/{persona_id}/export").bad_query("format=xml", 400),
         // publisher
         act("/api/v1/jobs/publish/run").bad_query("budget_seconds=-1", 400),
         // health

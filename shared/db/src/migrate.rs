@@ -40,6 +40,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(6, "0006_roles"),
     migration!(7, "0007_access_keys"),
     migration!(8, "0008_apikeys"),
+    migration!(11, "0011_personas"),
 ];
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";

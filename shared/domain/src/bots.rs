@@ -7,7 +7,7 @@ use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
 use crate::permissions::Permission;
 use crate::time_zone::Zone;
-use crate::{Actor, Error, Instant, Listed, Page, Principal, Scope, audit, new_id};
+use crate::{Actor, Error, Instant, Listed, Page, Principal, Scope, audit, new_id, personas};
 
 pub use status::{connected, pause_or_resume, set_account, set_status};
 
@@ -129,7 +129,7 @@ fn name_taken(error: vivesphere_db::Error) -> Error {
 ///
 /// # Errors
 /// [`Error::Invalid`]; [`Error::Forbidden`] for an access key that is restricted to some bots;
-/// [`Error::Conflict`] `bot_name_taken`; storage.
+/// [`Error::Conflict`] `bot_name_taken`, `duplicate_purpose`; storage.
 pub async fn create(
     db: &Database,
     actor: &Actor,
@@ -145,6 +145,9 @@ pub async fn create(
     let name = new.bot_name.clone().unwrap_or_default();
     let bot_id = new_id();
     let transaction = db.transaction().await?;
+    if let Some(Some(persona_id)) = &new.persona_id {
+        personas::check_link(&transaction, principal, persona_id, "").await?;
+    }
     transaction
         .execute(
             "INSERT INTO bots (bot_id, owner_id, bot_name, status, persona_id, timezone,
@@ -256,6 +259,9 @@ pub async fn update(
     get_writable(db, principal, bot_id).await?;
     let transaction = db.transaction().await?;
     check_version(&transaction, bot_id, expected_version).await?;
+    if let Some(Some(persona_id)) = &change.persona_id {
+        personas::check_link(&transaction, principal, persona_id, bot_id).await?;
+    }
     let (has_persona, persona) = match &change.persona_id {
         Some(persona) => (1, persona.clone()),
         None => (0, None),

@@ -24,6 +24,7 @@ pub mod login_failures;
 pub mod oauth_states;
 mod page;
 pub mod permissions;
+pub mod personas;
 pub mod post_state;
 pub mod posts;
 mod principal;

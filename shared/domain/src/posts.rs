@@ -7,10 +7,10 @@ use serde_json::json;
 use vivesphere_db::{Database, Row, Transaction, params};
 
 use crate::post_state::{PostEvent, PostState, next};
-use crate::{Actor, Error, Instant, Principal, audit, bots, new_id};
+use crate::{Actor, Error, Instant, Principal, audit, bots, new_id, personas};
 
 pub use draft::{Draft, PostChange};
-use draft::{moment, texts};
+use draft::{moment, pointers, texts};
 pub use read::{get, list};
 
 /// A post.
@@ -102,6 +102,7 @@ pub async fn schedule(
             ],
         )
         .await?;
+    personas::check_texts(&transaction, bot_id, &parts, pointers(draft)).await?;
     write_parts(&transaction, &post_id, &parts).await?;
     let detail = json!({"scheduled_at": scheduled_at, "parts": parts.len()});
     audit::record(&transaction, actor, "post.scheduled", &post_id, &detail).await?;
@@ -196,6 +197,7 @@ pub async fn edit(
                 "Parts of this thread are on X already; cancel it instead.",
             ));
         }
+        personas::check_texts(&transaction, &bot.bot_id, parts, pointers(change)).await?;
         write_parts(&transaction, post_id, parts).await?;
     }
     transaction

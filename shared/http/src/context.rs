@@ -54,6 +54,12 @@ impl Context {
         bearer_token(&self.parts.headers)
     }
 
+    /// The body, as it was sent.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// A path parameter. Empty when the route has no such parameter.
     #[must_use]
     pub fn parameter(&self, name: &str) -> &str {
@@ -141,7 +147,9 @@ impl Context {
         Ok(Page::parse(limit, cursor)?)
     }
 
-    fn content_type_is(&self, wanted: &str) -> bool {
+    /// Whether the body is declared as this media type, whatever its parameters.
+    #[must_use]
+    pub fn content_type_is(&self, wanted: &str) -> bool {
         self.parts
             .headers
             .get(header::CONTENT_TYPE)

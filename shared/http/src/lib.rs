@@ -18,6 +18,7 @@ mod serve;
 
 pub use authenticate::verify;
 pub use context::Context;
+pub use parsing::json;
 pub use problem::{FieldError, Problem};
 pub use reply::Reply;
 pub use route::{Access, Handler, HandlerFuture, Route, Verb};

@@ -5,8 +5,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{FieldError, Problem};
 
+/// JSON as `T`, for a body that is not a request's own: one that was converted to JSON, say.
+///
+/// # Errors
 /// 400 for what is not JSON, 422 with a pointer (RFC 6901) for JSON of another shape.
-pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // serde takes a list for a struct, field by field.
     if body.trim_ascii_start().starts_with(b"[") {
         return match serde_json::from_slice::<serde::de::IgnoredAny>(body) {

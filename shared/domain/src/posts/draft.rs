@@ -27,10 +27,19 @@ pub struct Draft {
 /// What can be changed about a post that has not been sent.
 pub type PostChange = Draft;
 
+/// Where each part stands in the request.
+pub(super) fn pointers(draft: &Draft) -> fn(usize) -> String {
+    match draft.text {
+        Some(_) => |_| "/text".to_owned(),
+        None => |part| format!("/thread/{part}"),
+    }
+}
+
 pub(super) fn texts(draft: &Draft) -> Result<Option<Vec<String>>, Error> {
-    let (given, pointer): (Vec<&String>, fn(usize) -> String) = match (&draft.text, &draft.thread) {
-        (Some(text), None) => (vec![text], |_| "/text".to_owned()),
-        (None, Some(thread)) => (thread.iter().collect(), |part| format!("/thread/{part}")),
+    let pointer = pointers(draft);
+    let given: Vec<&String> = match (&draft.text, &draft.thread) {
+        (Some(text), None) => vec![text],
+        (None, Some(thread)) => thread.iter().collect(),
         (None, None) => return Ok(None),
         (Some(_), Some(_)) => {
             return Err(Error::invalid(
