@@ -57,12 +57,19 @@ async fn the_guide_leads_from_sign_in_to_a_published_post() {
         String::from_utf8_lossy(&output.stderr)
     );
     let shown = String::from_utf8_lossy(&output.stdout);
-    for part in ["\"state\":\"published\"", "\"handle\":\"weather_lyon\"", "purpose: "] {
+    for part in [
+        "\"state\":\"published\"",
+        "\"handle\":\"weather_lyon\"",
+        "purpose: ",
+    ] {
         assert!(shown.contains(part), "{part} is not in {shown}");
     }
     // What the guide says is on X, once.
     let state = "SELECT x_user_id FROM bots WHERE bot_name = 'Lyon' AND status = 'paused'";
-    let user_id: String = app.database().query_row(state, [], |row| row.get(0)).unwrap();
+    let user_id: String = app
+        .database()
+        .query_row(state, [], |row| row.get(0))
+        .unwrap();
     let posts = fake.posts_of(&user_id);
     assert_eq!(posts.len(), 1);
     assert!(guide.contains(&posts[0].text));
