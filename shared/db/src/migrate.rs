@@ -36,6 +36,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_identity"),
     migration!(2, "0002_bots"),
     migration!(3, "0003_posts"),
+    migration!(9, "0009_logs"),
+    migration!(10, "0010_audit_chain"),
 ];
 
 thread_local! {
