@@ -92,6 +92,31 @@ fn expected() -> BTreeMap<&'static str, Grant> {
                 hosts: &[],
             },
         ),
+        (
+            "logs",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
+            "log-writer",
+            Grant {
+                variables: &["rate_limit_per_minute", "service_key"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
+            "audit",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        ("schedule-drain-logs", scheduler()),
         ("schedule-publish", scheduler()),
         ("schedule-rotate-keys", scheduler()),
         ("schedule-expire", scheduler()),

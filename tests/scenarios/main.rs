@@ -12,6 +12,7 @@ mod fake_x_faults;
 mod fake_x_oauth;
 mod x_api;
 
+mod audit;
 mod auth;
 mod auth_users;
 mod botdata;
@@ -20,6 +21,8 @@ mod canaries;
 mod chaos;
 mod grants;
 mod health;
+mod logs;
+mod logs_queue;
 mod main_job;
 mod migrations;
 mod pipeline;

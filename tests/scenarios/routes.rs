@@ -18,6 +18,9 @@ fn routes() -> Vec<&'static Route> {
         botdata::ROUTES,
         publisher::ROUTES,
         health::ROUTES,
+        logs::ROUTES,
+        log_writer::ROUTES,
+        audit::ROUTES,
     ]
     .into_iter()
     .flatten()

@@ -105,7 +105,10 @@ fn a_component_is_a_folder_a_manifest_entry_and_a_build() {
     let aliases = read(&repository().join(".cargo/config.toml"));
     for name in crates("components").keys() {
         assert!(
-            text.contains(&format!("target/wasm32-wasip2/release/{name}.wasm")),
+            text.contains(&format!(
+                "target/wasm32-wasip2/release/{}.wasm",
+                name.replace('-', "_")
+            )),
             "{name} is not in spin.toml"
         );
         assert!(

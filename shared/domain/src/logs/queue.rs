@@ -5,6 +5,8 @@
 //! is counted. A record that finds no room is refused: an outside program is told so, and one of the
 //! application's own is dropped and counted.
 
+use std::borrow::Borrow;
+
 use vivesphere_db::{Database, Row, Transaction, params};
 
 use super::{LogType, Record};
@@ -43,8 +45,12 @@ const INSERT: &str = "
 ///
 /// # Errors
 /// Storage; then nothing is in the queue.
-pub async fn submit(db: &Database, submissions: &[Submission]) -> Result<Vec<Verdict>, Error> {
-    let count: usize = submissions.iter().map(Vec::len).sum();
+pub async fn submit<S: Borrow<Submission>>(
+    db: &Database,
+    submissions: &[S],
+) -> Result<Vec<Verdict>, Error> {
+    let submissions: Vec<&Submission> = submissions.iter().map(Borrow::borrow).collect();
+    let count: usize = submissions.iter().map(|records| records.len()).sum();
     if count == 0 {
         return Ok(vec![Verdict::Queued; submissions.len()]);
     }
@@ -56,13 +62,13 @@ pub async fn submit(db: &Database, submissions: &[Submission]) -> Result<Vec<Ver
     );
     let limit = i64::try_from(queue_limit()).unwrap_or(i64::MAX);
     let rows: Vec<i64> = db
-        .query(&statement, params![json(submissions.iter())?, count as i64, limit])
+        .query(&statement, params![json(submissions.iter().copied())?, count as i64, limit])
         .await?;
     if rows.len() == count {
         return Ok(vec![Verdict::Queued; submissions.len()]);
     }
     let transaction = db.relaxed_transaction().await?;
-    let verdicts = submit_where_room_is_short(&transaction, submissions).await?;
+    let verdicts = submit_where_room_is_short(&transaction, &submissions).await?;
     transaction.commit().await?;
     Ok(verdicts)
 }
@@ -120,7 +126,7 @@ fn count_types(submission: &Submission) -> [usize; 4] {
 
 async fn submit_where_room_is_short(
     transaction: &Transaction,
-    submissions: &[Submission],
+    submissions: &[&Submission],
 ) -> Result<Vec<Verdict>, Error> {
     let counts: Vec<Row> = transaction
         .query("SELECT log_type, count(*) FROM log_queue GROUP BY log_type", [])
@@ -149,7 +155,7 @@ async fn submit_where_room_is_short(
         .iter()
         .zip(&verdicts)
         .filter(|(_, verdict)| **verdict == Verdict::Queued)
-        .map(|(submission, _)| submission);
+        .map(|(submission, _)| *submission);
     transaction
         .execute(INSERT, params![json(accepted)?])
         .await?;
