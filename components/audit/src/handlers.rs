@@ -31,7 +31,11 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
     };
     let listed = audit::list(&context.db, &filter, &page, after).await?;
     Reply::ok(&wire::Listed {
-        items: listed.items.into_iter().map(wire::AuditBody::from).collect(),
+        items: listed
+            .items
+            .into_iter()
+            .map(wire::AuditBody::from)
+            .collect(),
         next_cursor: listed.next_cursor,
     })
 }

@@ -29,20 +29,23 @@ enum Next {
 }
 
 fn lines(db: Database, filter: Filter, after: Option<String>) -> impl Stream<Item = Piece> {
-    stream::try_unfold((filter, Next::From(after)), move |(filter, next)| async move {
-        let Next::From(after) = next else {
-            return Ok(None);
-        };
-        let listed = logs::page_of(&db, &filter, BATCH, after.as_deref()).await?;
-        let mut text = Vec::new();
-        for entry in listed.items {
-            serde_json::to_writer(&mut text, &wire::LogBody::from(entry))?;
-            text.push(b'\n');
-        }
-        let next = match listed.next_cursor {
-            Some(cursor) => Next::From(Some(cursor)),
-            None => Next::Nothing,
-        };
-        Ok(Some((Bytes::from(text), (filter, next))))
-    })
+    stream::try_unfold(
+        (filter, Next::From(after)),
+        move |(filter, next)| async move {
+            let Next::From(after) = next else {
+                return Ok(None);
+            };
+            let listed = logs::page_of(&db, &filter, BATCH, after.as_deref()).await?;
+            let mut text = Vec::new();
+            for entry in listed.items {
+                serde_json::to_writer(&mut text, &wire::LogBody::from(entry))?;
+                text.push(b'\n');
+            }
+            let next = match listed.next_cursor {
+                Some(cursor) => Next::From(Some(cursor)),
+                None => Next::Nothing,
+            };
+            Ok(Some((Bytes::from(text), (filter, next))))
+        },
+    )
 }

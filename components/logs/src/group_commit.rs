@@ -54,9 +54,8 @@ impl Lead {
     /// Hands over to one of those who wait, or lets go.
     async fn pass_on(mut self) {
         loop {
-            let next = WAITING.with_borrow_mut(|waiting| {
-                (!waiting.is_empty()).then(|| waiting.remove(0))
-            });
+            let next =
+                WAITING.with_borrow_mut(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)));
             let Some(next) = next else {
                 self.over = true;
                 LED.set(false);
@@ -125,7 +124,11 @@ async fn write(db: Database, lead: Lead, own: Rc<Submission>) -> Result<(), Prob
             let mut verdicts = verdicts.into_iter();
             let own = verdicts.next();
             for (waiting, verdict) in told.zip(verdicts) {
-                let what = if verdict == Verdict::Queued { QUEUED } else { FULL };
+                let what = if verdict == Verdict::Queued {
+                    QUEUED
+                } else {
+                    FULL
+                };
                 tell(waiting.told, what).await;
             }
             match own {

@@ -86,13 +86,16 @@ pub(crate) fn filter(query: &wire::LogQuery) -> Result<Filter, Problem> {
         Error::invalid(pointer, format!("must be one of {}", names.join(", ")))
     };
     let log_type = query.log_type.as_ref().map(|name| {
-        LogType::parse(name)
-            .ok_or_else(|| unknown("/log_type", &LogType::ALL.map(LogType::as_str)))
+        LogType::parse(name).ok_or_else(|| unknown("/log_type", &LogType::ALL.map(LogType::as_str)))
     });
     let level = query.level.as_ref().map(|name| {
         Level::parse(name).ok_or_else(|| unknown("/level", &Level::ALL.map(Level::as_str)))
     });
-    if query.text.as_ref().is_some_and(|text| text.is_empty() || text.len() > TEXT) {
+    if query
+        .text
+        .as_ref()
+        .is_some_and(|text| text.is_empty() || text.len() > TEXT)
+    {
         return Err(Error::invalid("/text", format!("must be 1 to {TEXT} bytes")).into());
     }
     Ok(Filter {

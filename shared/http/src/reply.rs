@@ -13,9 +13,8 @@ use crate::Problem;
 
 /// The pieces of a body that is made while it is sent. An error cuts the answer off, so that what
 /// is missing does not look whole.
-pub type ReplyStream = Pin<
-    Box<dyn Stream<Item = Result<Frame<Bytes>, Box<dyn std::error::Error + Send + Sync>>>>,
->;
+pub type ReplyStream =
+    Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Box<dyn std::error::Error + Send + Sync>>>>>;
 
 /// An answer: with a complete body, or with one that is made while it is sent.
 pub struct Reply {

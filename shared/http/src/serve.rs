@@ -12,8 +12,8 @@ use vivesphere_domain::{Instant, Principal};
 use crate::access_log::Line;
 use crate::authenticate::{self, Credentials};
 use crate::context::{bearer_token, client_address};
-use crate::idempotency::{self, Begun};
 use crate::hand_over::{self, Answered};
+use crate::idempotency::{self, Begun};
 use crate::rate_limit::{self, Budget};
 use crate::{Access, Answer, Context, Problem, Reply, ReplyStream, Route, Verb};
 
@@ -32,10 +32,7 @@ struct Trace {
 }
 
 /// Answers one request from a component's route table.
-pub async fn serve(
-    routes: &'static [Route],
-    request: spin_sdk::http::Request,
-) -> Answer {
+pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -> Answer {
     let started = Stopwatch::now();
     let (parts, body) = request.into_parts();
     let mut trace = Trace {

@@ -81,8 +81,17 @@ pub async fn drain(db: &Database, end: Instant) -> Result<Drained, Error> {
         done.busy = true;
         return Ok(done);
     };
-    let to_expire = if expire { LogType::ALL.to_vec() } else { Vec::new() };
-    let mut drain = Drain { db, token, done, to_expire };
+    let to_expire = if expire {
+        LogType::ALL.to_vec()
+    } else {
+        Vec::new()
+    };
+    let mut drain = Drain {
+        db,
+        token,
+        done,
+        to_expire,
+    };
     while drain.step().await? && Instant::now() < end {}
     drain.finish(expire).await?;
     Ok(drain.done)
@@ -231,7 +240,9 @@ impl Drain<'_> {
 }
 
 fn add(all: &mut [usize; 4], more: [usize; 4]) {
-    all.iter_mut().zip(more).for_each(|(all, more)| *all += more);
+    all.iter_mut()
+        .zip(more)
+        .for_each(|(all, more)| *all += more);
 }
 
 async fn count(
@@ -252,7 +263,11 @@ async fn count(
 /// is told of once.
 fn told(row: &audit::Row) -> Record {
     let noun = row.action.split('.').next().unwrap_or_default();
-    let level = if row.action.ends_with("failed") { Level::Warn } else { Level::Info };
+    let level = if row.action.ends_with("failed") {
+        Level::Warn
+    } else {
+        Level::Info
+    };
     let message = format!("{} {}", row.action, row.subject_id);
     let detail: Value = serde_json::from_str(&row.detail).unwrap_or_default();
     let mut record = Record::new(LogType::UserActivity, level, noun, message.trim_end())
@@ -298,10 +313,16 @@ mod tests {
         let record = told(&row(7));
         assert_eq!(record.log_id, told(&row(7)).log_id);
         assert_ne!(record.log_id, told(&row(8)).log_id);
-        assert_eq!(read::moment_of(&record.log_id).unix_millis(), 1_750_000_000_123);
+        assert_eq!(
+            read::moment_of(&record.log_id).unix_millis(),
+            1_750_000_000_123
+        );
         assert_eq!(record.level, Level::Warn);
         assert_eq!(record.data["detail"]["token"], "[redacted]");
         assert_eq!(record.data["detail"]["n"], 1);
-        assert_eq!((record.actor.as_str(), record.service.as_str()), ("me", "login"));
+        assert_eq!(
+            (record.actor.as_str(), record.service.as_str()),
+            ("me", "login")
+        );
     }
 }

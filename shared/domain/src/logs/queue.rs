@@ -62,7 +62,10 @@ pub async fn submit<S: Borrow<Submission>>(
     );
     let limit = i64::try_from(queue_limit()).unwrap_or(i64::MAX);
     let rows: Vec<i64> = db
-        .query(&statement, params![json(submissions.iter().copied())?, count as i64, limit])
+        .query(
+            &statement,
+            params![json(submissions.iter().copied())?, count as i64, limit],
+        )
         .await?;
     if rows.len() == count {
         return Ok(vec![Verdict::Queued; submissions.len()]);
@@ -110,9 +113,7 @@ pub(super) fn by_type(counts: [usize; 4]) -> String {
 }
 
 /// Records as a JSON list for SQL.
-pub(super) fn json<'a>(
-    submissions: impl Iterator<Item = &'a Submission>,
-) -> Result<String, Error> {
+pub(super) fn json<'a>(submissions: impl Iterator<Item = &'a Submission>) -> Result<String, Error> {
     let columns: Vec<_> = submissions.flatten().map(Record::columns).collect();
     serde_json::to_string(&columns).map_err(|error| Error::Internal(error.to_string()))
 }
@@ -129,7 +130,10 @@ async fn submit_where_room_is_short(
     submissions: &[&Submission],
 ) -> Result<Vec<Verdict>, Error> {
     let counts: Vec<Row> = transaction
-        .query("SELECT log_type, count(*) FROM log_queue GROUP BY log_type", [])
+        .query(
+            "SELECT log_type, count(*) FROM log_queue GROUP BY log_type",
+            [],
+        )
         .await?;
     let mut queued = [0; 4];
     for row in &counts {
@@ -145,7 +149,10 @@ async fn submit_where_room_is_short(
         verdicts.push(match made {
             Some((after, more)) => {
                 queued = after;
-                displaced.iter_mut().zip(more).for_each(|(all, one)| *all += one);
+                displaced
+                    .iter_mut()
+                    .zip(more)
+                    .for_each(|(all, one)| *all += one);
                 Verdict::Queued
             }
             None => Verdict::Full,
@@ -172,7 +179,9 @@ async fn submit_where_room_is_short(
     }
     if displaced != [0; 4] {
         let displaced = by_type(displaced);
-        transaction.execute(COUNT_DROPPED, params![displaced]).await?;
+        transaction
+            .execute(COUNT_DROPPED, params![displaced])
+            .await?;
     }
     Ok(verdicts)
 }
@@ -214,11 +223,20 @@ mod tests {
 
     #[test]
     fn debug_goes_first_and_user_activity_never() {
-        assert_eq!(make_room([5, 5, 0, 0], [0, 0, 0, 3], 10), Some(([2, 5, 0, 3], [3, 0, 0, 0])));
-        assert_eq!(make_room([1, 5, 4, 0], [0, 0, 0, 7], 10), Some(([0, 0, 3, 7], [1, 5, 1, 0])));
+        assert_eq!(
+            make_room([5, 5, 0, 0], [0, 0, 0, 3], 10),
+            Some(([2, 5, 0, 3], [3, 0, 0, 0]))
+        );
+        assert_eq!(
+            make_room([1, 5, 4, 0], [0, 0, 0, 7], 10),
+            Some(([0, 0, 3, 7], [1, 5, 1, 0]))
+        );
         assert_eq!(make_room([0, 0, 0, 10], [0, 0, 0, 1], 10), None);
         assert_eq!(make_room([10, 0, 0, 0], [1, 0, 0, 0], 10), None);
-        assert_eq!(make_room([9, 0, 0, 0], [1, 0, 0, 0], 10), Some(([10, 0, 0, 0], [0; 4])));
+        assert_eq!(
+            make_room([9, 0, 0, 0], [1, 0, 0, 0], 10),
+            Some(([10, 0, 0, 0], [0; 4]))
+        );
         assert_eq!(make_room([9, 0, 0, 1], [1, 0, 0, 1], 10), None);
         assert_eq!(make_room([8, 0, 0, 1], [1, 0, 0, 1], 10), None);
         assert_eq!(make_room([0; 4], [0, 0, 0, 11], 10), None);

@@ -127,7 +127,9 @@ impl Query {
         if let Some(text) = &filter.text {
             let like = "message LIKE ? ESCAPE '\\' OR data LIKE ? ESCAPE '\\'";
             query.others.push(format!("({like})"));
-            query.other_values.extend(params![pattern(text), pattern(text)]);
+            query
+                .other_values
+                .extend(params![pattern(text), pattern(text)]);
         }
         if let Some(from) = filter.from {
             query.bound("log_id >= ?", first_id_of(from));

@@ -136,7 +136,10 @@ mod tests {
         let record = Record::new(LogType::Debug, Level::Info, key, key)
             .actor(key)
             .with(key, &key)
-            .with("nested", &serde_json::json!([{"token": "abc"}, {"a": {key: 1}}]));
+            .with(
+                "nested",
+                &serde_json::json!([{"token": "abc"}, {"a": {key: 1}}]),
+            );
         let columns = serde_json::to_string(&record.columns()).unwrap();
         assert!(!columns.contains("sk-abc"), "{columns}");
         assert!(!columns.contains("\"abc\""), "{columns}");

@@ -122,7 +122,10 @@ pub fn redact_value(value: &mut Value) {
 
 fn field(name: String, mut value: Value) -> (String, Value) {
     // Whether there is a password is no secret, nor is how many tokens a model used.
-    let countable = name.to_ascii_lowercase().trim_end_matches('s').ends_with("token");
+    let countable = name
+        .to_ascii_lowercase()
+        .trim_end_matches('s')
+        .ends_with("token");
     let harmless =
         matches!(value, Value::Null | Value::Bool(_)) || (countable && value.is_number());
     if is_secret_name(&name) && !harmless {

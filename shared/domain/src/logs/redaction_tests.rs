@@ -3,33 +3,58 @@ use serde_json::json;
 
 use super::*;
 
-const PEM: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----";
+const PEM: &str =
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----";
 
 #[test]
 fn secrets_go_and_the_rest_stays() {
     for (text, wanted) in [
         ("Authorization: Bearer abc.def", "Authorization: [redacted]"),
-        ("sent bearer abcdef123, then left", "sent bearer [redacted], then left"),
+        (
+            "sent bearer abcdef123, then left",
+            "sent bearer [redacted], then left",
+        ),
         ("Basic dXNlcjpwYXNz for you", "Basic [redacted] for you"),
         ("basic facts", "basic facts"),
-        ("jwt eyJhbGciOiJF.eyJzdWIiOiIx.c2ln end", "jwt [redacted] end"),
+        (
+            "jwt eyJhbGciOiJF.eyJzdWIiOiIx.c2ln end",
+            "jwt [redacted] end",
+        ),
         ("(eyJhbGciOiJF.eyJzdWIiOiIx.)", "([redacted])"),
         ("key vs_0123456789abcdef.", "key [redacted]"),
         ("a vs_1 b", "a vs_1 b"),
         ("sk-ant-api03-abcdef_gh-1", "[redacted]"),
         ("sk-proj-abc/def+ghi== x", "[redacted] x"),
-        ("task-force-one-two-three-four", "task-force-one-two-three-four"),
-        ("ghp_0123456789abcdefghij AKIAIOSFODNN7EXAMPLE", "[redacted] [redacted]"),
+        (
+            "task-force-one-two-three-four",
+            "task-force-one-two-three-four",
+        ),
+        (
+            "ghp_0123456789abcdefghij AKIAIOSFODNN7EXAMPLE",
+            "[redacted] [redacted]",
+        ),
         ("password=hunter2&user=ann", "password=[redacted]&user=ann"),
         ("password = \"hunter 2\" x", "password = \"[redacted]\" x"),
-        ("{\"token\":\"a b\",\"n\":1}", "{\"token\":\"[redacted]\",\"n\":1}"),
-        ("{\\\"client_secret\\\":\\\"a\\\",1}", "{\\\"client_secret\\\":\\\"[redacted]\\\",1}"),
-        ("run --api-key abc --fast", "run --api-key [redacted] --fast"),
+        (
+            "{\"token\":\"a b\",\"n\":1}",
+            "{\"token\":\"[redacted]\",\"n\":1}",
+        ),
+        (
+            "{\\\"client_secret\\\":\\\"a\\\",1}",
+            "{\\\"client_secret\\\":\\\"[redacted]\\\",1}",
+        ),
+        (
+            "run --api-key abc --fast",
+            "run --api-key [redacted] --fast",
+        ),
         ("X-Api-Key: abc", "X-Api-Key: [redacted]"),
         ("Cookie: a=b; c=d\nHost: x", "Cookie: [redacted]\nHost: x"),
         ("the password is wrong", "the password is wrong"),
         ("max_tokens=100", "max_tokens=[redacted]"),
-        ("postgres://ann:pw@db:5432/x?a@b", "postgres://ann:[redacted]@db:5432/x?a@b"),
+        (
+            "postgres://ann:pw@db:5432/x?a@b",
+            "postgres://ann:[redacted]@db:5432/x?a@b",
+        ),
         ("http://host:80/a@b", "http://host:80/a@b"),
         ("secret => 'x y' z", "secret => '[redacted]' z"),
         ("é password=ü ß", "é password=[redacted] ß"),
@@ -48,15 +73,41 @@ fn secrets_go_and_the_rest_stays() {
 #[test]
 fn fields_are_known_by_their_names() {
     for name in [
-        "password", "Password", "user_password", "passwordHash", "token", "access_token",
-        "refreshToken", "Authorization", "proxy-authorization", "api_key", "X-API-Key", "apikey",
-        "client_secret", "secret", "private_key", "privateKey", "credentials", "set-cookie",
-        "service_key", "vault_key", "db_pwd", "code_verifier",
+        "password",
+        "Password",
+        "user_password",
+        "passwordHash",
+        "token",
+        "access_token",
+        "refreshToken",
+        "Authorization",
+        "proxy-authorization",
+        "api_key",
+        "X-API-Key",
+        "apikey",
+        "client_secret",
+        "secret",
+        "private_key",
+        "privateKey",
+        "credentials",
+        "set-cookie",
+        "service_key",
+        "vault_key",
+        "db_pwd",
+        "code_verifier",
     ] {
         assert!(is_secret_name(name), "{name}");
     }
     for name in [
-        "key", "key_id", "token_type", "author", "message", "pass_count", "compass", "bot_id", "",
+        "key",
+        "key_id",
+        "token_type",
+        "author",
+        "message",
+        "pass_count",
+        "compass",
+        "bot_id",
+        "",
     ] {
         assert!(!is_secret_name(name), "{name}");
     }

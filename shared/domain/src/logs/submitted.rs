@@ -89,8 +89,14 @@ mod tests {
     fn what_can_be_asked_for_is_taken_out_of_the_data() {
         let data = json!({"level": "warn", "service": "s", "actor": "a", "message": "m", "n": [1]});
         let record = tried("console", data).unwrap();
-        assert_eq!((record.log_type, record.level), (LogType::Console, Level::Warn));
-        assert_eq!([&record.service, &record.actor, &record.message], ["s", "a", "m"]);
+        assert_eq!(
+            (record.log_type, record.level),
+            (LogType::Console, Level::Warn)
+        );
+        assert_eq!(
+            [&record.service, &record.actor, &record.message],
+            ["s", "a", "m"]
+        );
         assert_eq!(Value::Object(record.data), json!({"n": [1]}));
         let record = tried("debug", json!({})).unwrap();
         assert_eq!((record.level, record.service.as_str()), (Level::Info, "me"));
@@ -102,11 +108,27 @@ mod tests {
         for (log_type, data, pointer) in [
             ("other", json!({}), "/records/3/log_type"),
             ("Debug", json!({}), "/records/3/log_type"),
-            ("debug", json!({"level": "loud"}), "/records/3/log_data/level"),
+            (
+                "debug",
+                json!({"level": "loud"}),
+                "/records/3/log_data/level",
+            ),
             ("debug", json!({"level": 3}), "/records/3/log_data/level"),
-            ("debug", json!({"message": {}}), "/records/3/log_data/message"),
-            ("debug", json!({"service": "s".repeat(65)}), "/records/3/log_data/service"),
-            ("debug", json!({"x": "y".repeat(RECORD_LIMIT)}), "/records/3/log_data"),
+            (
+                "debug",
+                json!({"message": {}}),
+                "/records/3/log_data/message",
+            ),
+            (
+                "debug",
+                json!({"service": "s".repeat(65)}),
+                "/records/3/log_data/service",
+            ),
+            (
+                "debug",
+                json!({"x": "y".repeat(RECORD_LIMIT)}),
+                "/records/3/log_data",
+            ),
         ] {
             assert_eq!(tried(log_type, data).unwrap_err().pointer, pointer);
         }
