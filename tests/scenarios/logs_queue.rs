@@ -67,10 +67,8 @@ fn fill(app: &App, log_type: &str, count: usize) {
     let mut database = app.database();
     let transaction = database.transaction().unwrap();
     for _ in 0..count {
-        let id = format!(
-            "019a0000-0000-7000-8000-{:012x}",
-            rand::random::<u64>() >> 16
-        );
+        let number = rand::random::<u64>() >> 16;
+        let id = format!("{}-7000-8000-{number:012x}", now());
         transaction
             .execute(
                 "INSERT INTO log_queue
