@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::application::Application;
 use crate::table::{Table, Wanted};
 
-const ROWS: u64 = 500_000;
+const ROWS: i64 = 500_000;
 const WALKS: usize = 5;
 
 /// Rows a second.
@@ -24,7 +24,7 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
         let path = "/api/v1/audit/verify?budget_seconds=55";
         let (found, time) = application.get(path, &token).await?;
         ensure!(found["intact"] == true, "not intact: {found}");
-        let rows = found["verified_rows"].as_u64().context("no count")?;
+        let rows = found["verified_rows"].as_i64().context("no count")?;
         ensure!(rows > ROWS, "{rows} rows of more than {ROWS}");
         rates.push(rows as f64 / time.as_secs_f64());
     }
@@ -41,7 +41,7 @@ fn hex(bytes: &[u8]) -> String {
 /// Rows as changes write them, sealed by the rule that the chain's documentation gives.
 fn fill(database: &mut Connection) -> anyhow::Result<()> {
     let transaction = database.transaction()?;
-    let (mut audit_id, mut hash): (u64, String) =
+    let (mut audit_id, mut hash): (i64, String) =
         transaction.query_row("SELECT audit_id, hash FROM audit_head", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
