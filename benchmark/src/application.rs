@@ -171,6 +171,7 @@ impl Application {
             address: self.address,
             path: path.to_owned(),
             token: token.map(str::to_owned),
+            body: None,
         }
     }
 
@@ -181,6 +182,24 @@ impl Application {
         let answer = self.post("/api/v1/auth/login", "", Some(&body)).await?;
         let token = answer["token"].as_str().context("login gave no token")?;
         Ok(token.to_owned())
+    }
+
+    /// Runs the log writer once, and gives what it says was done.
+    pub(crate) async fn drain_logs(&self) -> anyhow::Result<Value> {
+        let path = "/api/v1/jobs/drain-logs/run?budget_seconds=20";
+        self.post(path, &self.variables["service_key"], None).await
+    }
+
+    /// `GET` that must succeed, and how long it took.
+    pub(crate) async fn get(&self, path: &str, token: &str) -> anyhow::Result<(Value, Duration)> {
+        let started = Instant::now();
+        let request = self.http.get(format!("http://{}{path}", self.address));
+        let response = request.bearer_auth(token).send().await?;
+        let status = response.status();
+        let text = response.text().await?;
+        let time = started.elapsed();
+        ensure!(status.is_success(), "{path}: {status} {text}");
+        Ok((serde_json::from_str(&text)?, time))
     }
 
     /// Runs the publisher for at most this many seconds, and gives what it says was done.

@@ -45,6 +45,10 @@ pub(crate) enum Measurement {
     Drain,
     /// Claiming with few and with many rows.
     Claim,
+    /// Handing log records in, and querying a million of them.
+    Logs,
+    /// Verifying the audit trail.
+    Audit,
     /// A rebuild after a change (`--builds`).
     Builds,
     /// `cargo up` in a clean clone (`--clean-clone`).

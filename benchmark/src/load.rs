@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use http::Request;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -28,6 +28,16 @@ pub(crate) struct Target {
     pub(crate) path: String,
     /// The bearer token, if one is needed.
     pub(crate) token: Option<String>,
+    /// JSON that is posted; without it the path is read.
+    pub(crate) body: Option<Bytes>,
+}
+
+impl Target {
+    /// The same, with JSON that is posted there.
+    pub(crate) fn posting(mut self, body: &serde_json::Value) -> Self {
+        self.body = Some(Bytes::from(body.to_string()));
+        self
+    }
 }
 
 /// What came back.
@@ -36,7 +46,7 @@ pub(crate) struct Answers {
     /// Microseconds.
     latencies: Histogram<u64>,
     time: Duration,
-    /// Answers with another status than 200.
+    /// Answers that were no success.
     refused: u64,
 }
 
@@ -58,6 +68,11 @@ impl Answers {
         Ok(())
     }
 
+    /// Answers.
+    pub(crate) fn count(&self) -> u64 {
+        self.latencies.len()
+    }
+
     /// Answers a second.
     pub(crate) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.time.as_secs_f64()
@@ -68,11 +83,11 @@ impl Answers {
         self.latencies.value_at_percentile(percent) as f64 / 1000.0
     }
 
-    /// Fails unless every answer was 200: the speed of refusing is not what is measured.
+    /// Fails unless every answer was a success: the speed of refusing is not what is measured.
     pub(crate) fn all_good(&self, target: &Target) -> anyhow::Result<()> {
         ensure!(
             self.refused == 0 && !self.latencies.is_empty(),
-            "{}: {} answers were not 200, {} were",
+            "{}: {} answers were no success, {} were",
             target.path,
             self.refused,
             self.latencies.len()
@@ -102,7 +117,7 @@ pub(crate) async fn run(
     Ok(answers)
 }
 
-async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Empty<Bytes>>> {
+async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
@@ -114,11 +129,15 @@ async fn keep_busy(target: Target, begin: Instant, end: Instant) -> anyhow::Resu
     let mut answers = Answers::none()?;
     let mut sender = connect(target.address).await?;
     loop {
-        let mut request = Request::get(&target.path).header("host", target.address.to_string());
+        let mut request = match target.body {
+            Some(_) => Request::post(&target.path).header("content-type", "application/json"),
+            None => Request::get(&target.path),
+        };
+        request = request.header("host", target.address.to_string());
         if let Some(token) = &target.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let request = request.body(Empty::new())?;
+        let request = request.body(Full::new(target.body.clone().unwrap_or_default()))?;
         let sent = Instant::now();
         if sent >= end {
             return Ok(answers);
@@ -131,7 +150,7 @@ async fn keep_busy(target: Target, begin: Instant, end: Instant) -> anyhow::Resu
         if got < begin || got >= end {
             continue;
         }
-        if status == http::StatusCode::OK {
+        if status.is_success() {
             let micros = u64::try_from((got - sent).as_micros())?;
             answers.latencies.record(micros.max(1))?;
         } else {

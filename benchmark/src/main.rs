@@ -1,6 +1,7 @@
 //! `cargo benchmark`: builds ViveSphere, measures it and prints one table.
 
 mod application;
+mod audit;
 mod backlog;
 mod bare;
 mod builds;
@@ -11,6 +12,7 @@ mod fake;
 mod flags;
 mod list;
 mod load;
+mod logs;
 mod machine;
 mod peak;
 mod process;
@@ -46,6 +48,12 @@ async fn main() -> anyhow::Result<()> {
     }
     if flags.wants(Measurement::Claim) {
         claim::measure(&mut table).await?;
+    }
+    if flags.wants(Measurement::Logs) {
+        logs::measure(&flags, &mut table).await?;
+    }
+    if flags.wants(Measurement::Audit) {
+        audit::measure(&mut table).await?;
     }
     if flags.wants(Measurement::Builds) {
         builds::after_a_change(&mut table).await?;

@@ -109,7 +109,31 @@ fn expected() -> BTreeMap<&'static str, Grant> {
             },
         ),
         (
+            "logs",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
             "access-keys",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
+            "log-writer",
+            Grant {
+                variables: &["rate_limit_per_minute", "service_key"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
+            "audit",
             Grant {
                 variables: &["rate_limit_per_minute"],
                 databases: DEFAULT,
@@ -139,6 +163,7 @@ fn expected() -> BTreeMap<&'static str, Grant> {
                 ],
             },
         ),
+        ("schedule-drain-logs", scheduler()),
         ("schedule-publish", scheduler()),
         ("schedule-rotate-keys", scheduler()),
         ("schedule-expire", scheduler()),

@@ -22,6 +22,9 @@ fn routes() -> Vec<&'static Route> {
         roles::ROUTES,
         access_keys::ROUTES,
         apikeys::ROUTES,
+        logs::ROUTES,
+        log_writer::ROUTES,
+        audit::ROUTES,
     ]
     .into_iter()
     .flatten()

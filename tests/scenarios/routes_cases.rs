@@ -163,6 +163,18 @@ pub(crate) fn all() -> Vec<Case> {
         get("/api/v1/personas/{persona_id}/export").bad_query("format=xml", 400),
         // publisher
         act("/api/v1/jobs/publish/run").bad_query("budget_seconds=-1", 400),
+        // logs
+        post(
+            "/api/v1/logs/submit",
+            json!({"log_type": "debug", "log_data": {}}),
+        ),
+        get("/api/v1/logs").bad_query("log_type=other", 422),
+        get("/api/v1/logs/export").bad_query("from=yesterday", 422),
+        get("/api/v1/logs/stats"),
+        act("/api/v1/jobs/drain-logs/run").bad_query("budget_seconds=x", 400),
+        // audit
+        get("/api/v1/audit").bad_query("cursor=x", 422),
+        get("/api/v1/audit/verify").bad_query("from_audit_id=1", 422),
         // health
         get("/api/v1/health"),
         get("/api/v1/health/ready"),

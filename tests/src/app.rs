@@ -271,7 +271,8 @@ impl App {
         self.database()
             .execute_batch(
                 "UPDATE posts SET leased_until = 0;
-                 UPDATE token_refreshes SET leased_until = 0;",
+                 UPDATE token_refreshes SET leased_until = 0;
+                 UPDATE log_drain SET leased_until = 0;",
             )
             .unwrap();
     }

@@ -8,6 +8,7 @@
 pub mod associated_data;
 pub mod constant_time;
 pub mod envelope;
+pub mod hash_chain;
 pub mod hmac;
 pub mod key_text;
 pub mod password;
@@ -22,6 +23,7 @@ pub mod verdict_cache;
 
 pub use associated_data::associated_data;
 pub use envelope::{EnvelopeError, Sealed, Vault, VaultKey};
+pub use hash_chain::ChainHash;
 pub use key_text::KeyError;
 pub use password::PasswordError;
 pub use public_key::{JwkSet, PublicKey};

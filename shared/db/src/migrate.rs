@@ -41,6 +41,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_access_keys"),
     migration!(8, "0008_apikeys"),
     migration!(11, "0011_personas"),
+    migration!(9, "0009_logs"),
+    migration!(10, "0010_audit_chain"),
 ];
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";

@@ -21,6 +21,7 @@ pub mod expiry;
 pub mod health;
 pub mod idempotency_keys;
 pub mod login_failures;
+pub mod logs;
 pub mod oauth_states;
 mod page;
 pub mod permissions;

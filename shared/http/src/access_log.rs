@@ -30,3 +30,16 @@ impl Line<'_> {
         }
     }
 }
+
+/// One line about something that failed after its request was answered.
+#[allow(
+    clippy::print_stdout,
+    reason = "standard output is where a component logs"
+)]
+pub(crate) fn failed(message: &'static str, cause: &str) {
+    let timestamp = vivesphere_domain::Instant::now().to_string();
+    let line = serde_json::json!({
+        "timestamp": timestamp, "level": "error", "message": message, "cause": cause,
+    });
+    println!("{line}");
+}

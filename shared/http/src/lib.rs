@@ -7,6 +7,7 @@
 mod access_log;
 mod authenticate;
 mod context;
+mod hand_over;
 mod idempotency;
 pub mod internal;
 mod parsing;
@@ -18,13 +19,19 @@ mod serve;
 
 pub use authenticate::verify;
 pub use context::Context;
+pub use hand_over::hand_over;
 pub use parsing::json;
 pub use problem::{FieldError, Problem};
-pub use reply::Reply;
+pub use reply::{Reply, ReplyStream};
 pub use route::{Access, Handler, HandlerFuture, Route, Verb};
 pub use serve::serve;
 
 pub use http::{HeaderValue, Method, StatusCode, header};
 
-/// What a component hands back to Spin.
-pub type Answer = http::Response<http_body_util::Full<bytes::Bytes>>;
+/// What a component hands back to Spin: a whole body, or one that is made while it is sent.
+pub type Answer = http::Response<
+    http_body_util::Either<
+        http_body_util::Full<bytes::Bytes>,
+        http_body_util::StreamBody<ReplyStream>,
+    >,
+>;

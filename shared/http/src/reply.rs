@@ -1,18 +1,29 @@
 //! A successful answer.
 
+use std::fmt;
+use std::pin::Pin;
+
 use bytes::Bytes;
+use futures::stream::{Stream, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body::Frame;
 use serde::Serialize;
 
 use crate::Problem;
 
-/// An answer with a complete body.
-#[derive(Debug)]
+/// The pieces of a body that is made while it is sent. An error cuts the answer off, so that what
+/// is missing does not look whole.
+pub type ReplyStream =
+    Pin<Box<dyn Stream<Item = Result<Frame<Bytes>, Box<dyn std::error::Error + Send + Sync>>>>>;
+
+/// An answer: with a complete body, or with one that is made while it is sent.
 pub struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) kept: Kept,
+    /// In the body's place.
+    pub(crate) stream: Option<ReplyStream>,
 }
 
 /// What of an answer an `Idempotency-Key` keeps for the same request's next time.
@@ -26,6 +37,17 @@ pub(crate) enum Kept {
     Nothing,
 }
 
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &self.body)
+            .field("streamed", &self.stream.is_some())
+            .finish()
+    }
+}
+
 impl Reply {
     /// An answer of any kind.
     #[must_use]
@@ -37,7 +59,20 @@ impl Reply {
             headers,
             body: body.into(),
             kept: Kept::Whole,
+            stream: None,
         }
+    }
+
+    /// 200 with a body that is made while it is sent.
+    #[must_use]
+    pub fn stream<E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static>(
+        content_type: &'static str,
+        pieces: impl Stream<Item = Result<Bytes, E>> + 'static,
+    ) -> Self {
+        let frames = pieces.map(|piece| piece.map(Frame::data).map_err(Into::into));
+        let mut reply = Self::new(StatusCode::OK, content_type, Bytes::new());
+        reply.stream = Some(Box::pin(frames));
+        reply
     }
 
     /// A JSON answer.
@@ -73,6 +108,7 @@ impl Reply {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             kept: Kept::Whole,
+            stream: None,
         }
     }
 

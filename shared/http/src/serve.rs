@@ -4,7 +4,7 @@ use std::time::Instant as Stopwatch;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited, StreamBody};
 use vivesphere_config as config;
 use vivesphere_db::Database;
 use vivesphere_domain::{Instant, Principal};
@@ -12,9 +12,10 @@ use vivesphere_domain::{Instant, Principal};
 use crate::access_log::Line;
 use crate::authenticate::{self, Credentials};
 use crate::context::{bearer_token, client_address};
+use crate::hand_over::{self, Answered};
 use crate::idempotency::{self, Begun};
 use crate::rate_limit::{self, Budget};
-use crate::{Access, Context, Problem, Reply, Route, Verb};
+use crate::{Access, Answer, Context, Problem, Reply, ReplyStream, Route, Verb};
 
 /// Largest request body: 1 MiB.
 const BODY_LIMIT: usize = 1 << 20;
@@ -31,10 +32,7 @@ struct Trace {
 }
 
 /// Answers one request from a component's route table.
-pub async fn serve(
-    routes: &'static [Route],
-    request: spin_sdk::http::Request,
-) -> Response<Full<Bytes>> {
+pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -> Answer {
     let started = Stopwatch::now();
     let (parts, body) = request.into_parts();
     let mut trace = Trace {
@@ -44,7 +42,7 @@ pub async fn serve(
         budget: None,
     };
     let method = parts.method.clone();
-    let result = answer(routes, parts, body, &mut trace).await;
+    let mut result = answer(routes, parts, body, &mut trace).await;
     let status = match &result {
         Ok(reply) => reply.status,
         Err(problem) => problem.status,
@@ -69,7 +67,27 @@ pub async fn serve(
             .and_then(|problem| problem.cause.as_deref()),
     }
     .write();
-    finish(result, &trace)
+    let answered = Answered {
+        method: &method,
+        route: trace.route,
+        request_id: &trace.request_id,
+        principal: trace.principal.as_deref(),
+        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+    };
+    hand_over::hand_over(hand_over::records(&answered, &result));
+    let stream = result.as_mut().ok().and_then(|reply| reply.stream.take());
+    with_body(finish(result, &trace), stream)
+}
+
+/// Puts the stream in the body's place, if there is one: its length is not known.
+fn with_body(mut response: Response<Full<Bytes>>, stream: Option<ReplyStream>) -> Answer {
+    match stream {
+        None => response.map(Either::Left),
+        Some(stream) => {
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            response.map(|_| Either::Right(StreamBody::new(stream)))
+        }
+    }
 }
 
 async fn answer<B>(

@@ -1,0 +1,111 @@
+//! The JSON of this component.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use vivesphere_domain::Instant;
+use vivesphere_domain::logs::Entry;
+
+/// One record (`log_type` and `log_data`), or several (`records`).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Submit {
+    #[serde(default)]
+    pub(crate) log_type: Option<String>,
+    #[serde(default)]
+    pub(crate) log_data: Option<Map<String, Value>>,
+    #[serde(default)]
+    pub(crate) records: Option<Vec<SubmitRecord>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SubmitRecord {
+    pub(crate) log_type: String,
+    pub(crate) log_data: Map<String, Value>,
+}
+
+/// The answer to one record.
+#[derive(Serialize)]
+pub(crate) struct Submitted {
+    pub(crate) log_id: String,
+}
+
+/// The answer to several, in their order.
+#[derive(Serialize)]
+pub(crate) struct SubmittedRecords {
+    pub(crate) log_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogQuery {
+    #[serde(default)]
+    pub(crate) log_type: Option<String>,
+    #[serde(default)]
+    pub(crate) level: Option<String>,
+    #[serde(default)]
+    pub(crate) service: Option<String>,
+    #[serde(default)]
+    pub(crate) actor: Option<String>,
+    #[serde(default)]
+    pub(crate) from: Option<String>,
+    #[serde(default)]
+    pub(crate) to: Option<String>,
+    #[serde(default)]
+    pub(crate) text: Option<String>,
+    #[serde(default)]
+    pub(crate) limit: Option<u32>,
+    #[serde(default)]
+    pub(crate) cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct LogBody {
+    log_id: String,
+    log_type: String,
+    level: String,
+    service: String,
+    actor: Option<String>,
+    message: String,
+    data: Value,
+    logged_at: Instant,
+    submitted_by: String,
+}
+
+impl From<Entry> for LogBody {
+    fn from(entry: Entry) -> Self {
+        Self {
+            log_id: entry.log_id,
+            log_type: entry.log_type,
+            level: entry.level,
+            service: entry.service,
+            actor: entry.actor,
+            message: entry.message,
+            data: entry.data,
+            logged_at: entry.logged_at,
+            submitted_by: entry.submitted_by,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Listed {
+    pub(crate) items: Vec<LogBody>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Numbers by category.
+pub(crate) type ByType<T> = BTreeMap<&'static str, T>;
+
+#[derive(Serialize)]
+pub(crate) struct StatsBody {
+    pub(crate) queue_limit: usize,
+    pub(crate) queued: ByType<i64>,
+    pub(crate) oldest_queued_ms: Option<i64>,
+    pub(crate) drained: ByType<i64>,
+    pub(crate) dropped: ByType<i64>,
+    pub(crate) deleted: ByType<i64>,
+    pub(crate) retention_days: ByType<u32>,
+}
