@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_identity"),
     migration!(2, "0002_bots"),
     migration!(3, "0003_posts"),
+    migration!(4, "0004_settings"),
 ];
 
 thread_local! {

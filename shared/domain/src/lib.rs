@@ -27,6 +27,7 @@ pub mod posts;
 mod principal;
 pub mod publishing;
 pub mod sessions;
+pub mod settings;
 pub mod signing_keys;
 pub mod time_zone;
 pub mod token_refreshes;

@@ -6,6 +6,8 @@
 
 mod access_log;
 mod authenticate;
+mod brotli_encoder;
+mod compression;
 mod context;
 mod idempotency;
 pub mod internal;
