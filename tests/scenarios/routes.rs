@@ -16,6 +16,7 @@ fn routes() -> Vec<&'static Route> {
         auth::ROUTES,
         bots::ROUTES,
         botdata::ROUTES,
+        config::ROUTES,
         publisher::ROUTES,
         health::ROUTES,
     ]

@@ -13,7 +13,7 @@ use vivesphere_config as config;
 use vivesphere_config::Misconfigured;
 use vivesphere_db::{Database, Error};
 use vivesphere_domain::settings::{
-    Fallback, PublishingWindows, Setting, Value, change_number, every_current, find,
+    Fallback, PublishingWindows, Setting, Value, Version, change_number, every_current, find,
 };
 
 /// How long what was read is used without asking whether it still holds.
@@ -74,11 +74,7 @@ async fn ask(db: &Database, known: Option<(i64, Rc<Values>)>) -> Result<Settings
     let values = match known {
         Some((known, values)) if known == number => values,
         _ => {
-            let values = every_current(db).await?;
-            let values = values
-                .into_iter()
-                .map(|(setting, value)| ((setting.service, setting.name), value));
-            Rc::new(values.collect())
+            Rc::new(by_name(every_current(db).await?))
         }
     };
     READ.with_borrow_mut(|read| {
@@ -94,6 +90,13 @@ async fn ask(db: &Database, known: Option<(i64, Rc<Values>)>) -> Result<Settings
     Ok(Settings(values))
 }
 
+fn by_name(values: Vec<(&'static Setting, Value)>) -> Values {
+    values
+        .into_iter()
+        .map(|(setting, value)| ((setting.service, setting.name), value))
+        .collect()
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -106,6 +109,12 @@ pub enum Source {
 }
 
 impl Settings {
+    /// What one version of one service's settings says.
+    #[must_use]
+    pub fn of(version: &Version) -> Self {
+        Self(Rc::new(by_name(version.values())))
+    }
+
     /// The value of a setting, and where it comes from: set here, else the deployment's variable,
     /// else the table's default.
     ///

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
-use super::{Value, find, of_service, table};
+use super::{Setting, Value, find, of_service, table};
 use crate::{Actor, Error, FieldError, Instant, Listed, Page, audit, new_id};
 
 /// What is set, by name; what is not here has its default.
@@ -85,6 +85,13 @@ impl Version {
             service: service.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// What is set in it, ready to be used. What this build does not know, or would not accept,
+    /// is as if it were not set.
+    #[must_use]
+    pub fn values(&self) -> Vec<(&'static Setting, Value)> {
+        values(&self.service, &self.settings)
     }
 
     /// What this version changed, secrets left out.
@@ -200,14 +207,21 @@ pub async fn change_number(db: &Database) -> Result<i64, vivesphere_db::Error> {
     Ok(number.unwrap_or(0))
 }
 
-/// What is set in every service, ready to be used. What this build does not know, or would not
-/// accept, is as if it were not set.
+fn values(service: &str, settings: &Overrides) -> Vec<(&'static Setting, Value)> {
+    let accepted = settings.iter().filter_map(|(name, json)| {
+        let setting = find(service, name)?;
+        Some((setting, setting.parse(json).ok()?))
+    });
+    accepted.collect()
+}
+
+/// What is set in every service, as [`Version::values`].
 ///
 /// # Errors
 /// Storage.
 pub async fn every_current(
     db: &Database,
-) -> Result<Vec<(&'static super::Setting, Value)>, vivesphere_db::Error> {
+) -> Result<Vec<(&'static Setting, Value)>, vivesphere_db::Error> {
     let rows: Vec<Row> = db
         .query(
             "SELECT service_name, settings FROM settings s WHERE version =
@@ -215,18 +229,11 @@ pub async fn every_current(
             params![],
         )
         .await?;
-    let mut values = Vec::new();
+    let mut found = Vec::new();
     for row in rows {
-        let service: String = row.text(0)?;
-        for (name, json) in overrides(&row.text(1)?) {
-            if let Some(setting) = find(&service, &name)
-                && let Ok(value) = setting.parse(&json)
-            {
-                values.push((setting, value));
-            }
-        }
+        found.extend(values(&row.text(0)?, &overrides(&row.text(1)?)));
     }
-    Ok(values)
+    Ok(found)
 }
 
 /// Sets what is given, takes back to its default what is given as `null`, leaves the rest.
