@@ -86,11 +86,23 @@ async fn what_is_not_of_the_schema_is_refused_with_its_place_and_changes_nothing
     let before = settings(&admin, "gateway").await;
     for (given, pointer) in [
         (json!({"surprise": 1}), "/surprise"),
-        (json!({"rate_limit_per_minute": "100"}), "/rate_limit_per_minute"),
-        (json!({"rate_limit_per_minute": 0}), "/rate_limit_per_minute"),
-        (json!({"rate_limit_per_minute": 1.5}), "/rate_limit_per_minute"),
+        (
+            json!({"rate_limit_per_minute": "100"}),
+            "/rate_limit_per_minute",
+        ),
+        (
+            json!({"rate_limit_per_minute": 0}),
+            "/rate_limit_per_minute",
+        ),
+        (
+            json!({"rate_limit_per_minute": 1.5}),
+            "/rate_limit_per_minute",
+        ),
         (json!({"compression": 1}), "/compression"),
-        (json!({"cors_allowed_origins": "*"}), "/cors_allowed_origins"),
+        (
+            json!({"cors_allowed_origins": "*"}),
+            "/cors_allowed_origins",
+        ),
         (
             json!({"cors_allowed_origins": ["https://a.example", "https://a.example/"]}),
             "/cors_allowed_origins/1",
@@ -100,10 +112,16 @@ async fn what_is_not_of_the_schema_is_refused_with_its_place_and_changes_nothing
             "/cors_allow_credentials",
         ),
         // One of two is wrong: neither is set.
-        (json!({"compression": true, "publishing_windows": []}), "/publishing_windows"),
+        (
+            json!({"compression": true, "publishing_windows": []}),
+            "/publishing_windows",
+        ),
     ] {
         let answer = try_set(&admin, "gateway", given).await;
-        assert_eq!(answer.pointer(), format!("/settings_data/settings{pointer}"));
+        assert_eq!(
+            answer.pointer(),
+            format!("/settings_data/settings{pointer}")
+        );
     }
     let windows = json!({"publishing_windows": [{"from": "08:00", "to": "25:00"}]});
     let answer = try_set(&admin, "publisher", windows).await;
@@ -200,7 +218,10 @@ async fn versions_tell_who_changed_what_and_can_be_compared_and_brought_back() {
         json!([{"name": "daily_post_limit", "from": null, "to": 10}])
     );
     for version in &versions {
-        assert_eq!(version["changed_by"], json!({"kind": "user", "id": admin.user_id}));
+        assert_eq!(
+            version["changed_by"],
+            json!({"kind": "user", "id": admin.user_id})
+        );
         assert!(version["changed_at"].as_str().unwrap().ends_with('Z'));
         assert!(!version["request_id"].as_str().unwrap().is_empty());
     }
@@ -220,7 +241,10 @@ async fn versions_tell_who_changed_what_and_can_be_compared_and_brought_back() {
     );
     diff(1, 9).await.problem(404, "not_found");
     let nowhere = json!({"service_name": "publisher", "to_version": 9});
-    assert_eq!(admin.post(ROLLBACK, &nowhere).await.pointer(), "/to_version");
+    assert_eq!(
+        admin.post(ROLLBACK, &nowhere).await.pointer(),
+        "/to_version"
+    );
     // Version 0 is the defaults.
     let defaults = json!({"service_name": "publisher", "to_version": 0});
     let defaults = admin.post(ROLLBACK, &defaults).await.json(200);
@@ -250,7 +274,10 @@ async fn the_schema_says_of_every_setting_what_it_may_hold() {
                 "integer" => {
                     let held = held["settings"][name].as_i64().unwrap();
                     let bound = |bound: &str| setting[bound].as_i64().unwrap();
-                    assert!((bound("minimum")..=bound("maximum")).contains(&held), "{name}");
+                    assert!(
+                        (bound("minimum")..=bound("maximum")).contains(&held),
+                        "{name}"
+                    );
                     assert!(setting["unit"].is_string(), "{name}");
                 }
                 "boolean" => assert!(held["settings"][name].is_boolean(), "{name}"),
@@ -280,7 +307,11 @@ async fn a_change_is_felt_by_every_component_and_every_process_within_seconds() 
         let answer = client.get(path).await;
         answer.header("ratelimit-limit").to_owned()
     };
-    let paths = ["/api/v1/bots/list", "/api/v1/auth/me", "/api/v1/health/detailed"];
+    let paths = [
+        "/api/v1/bots/list",
+        "/api/v1/auth/me",
+        "/api/v1/health/detailed",
+    ];
     // Every one has read the settings before the change.
     for path in paths {
         assert_eq!(limit(&admin, path).await, "1000000");
@@ -336,7 +367,12 @@ async fn outside_of_a_bots_hours_its_posts_wait_until_the_window_opens() {
     assert_eq!(outcomes(&waiting), [""; 0]);
     assert!(fake.posts_of(&bob.user_id).is_empty());
     // The window opens: the post goes out without having lost an attempt.
-    set(&admin, "publisher", json!({"publishing_windows": hours_around(0)})).await;
+    set(
+        &admin,
+        "publisher",
+        json!({"publishing_windows": hours_around(0)}),
+    )
+    .await;
     felt("the window", async || {
         app.run_job("publish").await;
         !fake.posts_of(&bob.user_id).is_empty()

@@ -58,7 +58,8 @@ async fn what_was_read_before_is_not_sent_again_until_it_changes() {
     // What is done is done, whatever tag comes along.
     let again = admin
         .send(Method::POST, "/api/v1/bots/create", |request| {
-            request.header("if-none-match", "*").json(&new)
+            let another = json!({"bot_name": "another"});
+            request.header("if-none-match", "*").json(&another)
         })
         .await;
     again.json(201);
@@ -194,9 +195,17 @@ async fn only_pages_of_the_settings_may_call() {
     .await;
     let answer = preflight(&app.anonymous(), &path, PAGE).await;
     answer.nothing();
-    assert_eq!(answer.header("access-control-allow-methods"), "GET, PATCH, DELETE");
+    assert_eq!(
+        answer.header("access-control-allow-methods"),
+        "GET, PATCH, DELETE"
+    );
     let headers = answer.header("access-control-allow-headers");
-    for name in ["authorization", "content-type", "idempotency-key", "if-match"] {
+    for name in [
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+    ] {
         assert!(headers.contains(name), "{headers}");
     }
     assert_eq!(answer.header("vary"), "origin");
@@ -212,7 +221,11 @@ async fn only_pages_of_the_settings_may_call() {
         let answer = with_header(client, LIST, "origin", PAGE).await;
         assert_eq!((answer.status, allowed(&answer).as_str()), (status, PAGE));
         assert!(answer.header("vary").contains("origin"));
-        assert!(answer.header("access-control-expose-headers").contains("etag"));
+        assert!(
+            answer
+                .header("access-control-expose-headers")
+                .contains("etag")
+        );
     }
 
     let with = json!({"cors_allow_credentials": true});
@@ -243,7 +256,10 @@ async fn refusals_say_which_token_or_scope_is_missing() {
     assert_eq!(challenge(&answer), realm);
     let answer = app.anonymous().with_token("nonsense").get(LIST).await;
     assert_eq!(answer.status, 401);
-    assert_eq!(challenge(&answer), format!("{realm}, error=\"invalid_token\""));
+    assert_eq!(
+        challenge(&answer),
+        format!("{realm}, error=\"invalid_token\"")
+    );
     let nobody = app.user(&admin, &[]).await;
     let answer = nobody.get(LIST).await;
     answer.problem(403, "forbidden");
@@ -320,9 +336,12 @@ async fn the_same_key_creates_one_thing_however_often_and_from_wherever_it_comes
     create(&admin, "mended", "with a name").await.json(201);
     // After a day a key is new again.
     app.database()
-        .execute("UPDATE idempotency_keys SET created_at = created_at - 86400001", [])
+        .execute(
+            "UPDATE idempotency_keys SET created_at = created_at - 86400001",
+            [],
+        )
         .unwrap();
-    let after = create(&admin, "at once", "once").await.json(201);
+    let after = create(&admin, "at once", "a day later").await.json(201);
     assert_ne!(after["bot_id"], ids[0]);
     assert_eq!(app.number("SELECT count(*) FROM bots"), 4);
 }

@@ -87,34 +87,36 @@ async fn each_class_of_routes_has_a_budget_of_its_own() {
     let admin = app.admin().await;
     let writes = json!({"settings_data": {"service_name": "gateway", "settings":
         {"write_rate_limit_per_minute": 5}}});
-    admin
-        .post("/api/v1/config/update", &writes)
-        .await
-        .json(200);
+    admin.post("/api/v1/config/update", &writes).await.json(200);
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     early_in_a_minute(30).await;
-    let new = json!({"bot_name": "one of five"});
+    // Somebody who has spent nothing yet.
+    let operator = app.user(&admin, &["operator"]).await;
+    let mut new = json!({"bot_name": "one too many"});
     for remaining in (0..5).rev() {
-        let answer = admin.post("/api/v1/bots/create", &new).await;
+        new["bot_name"] = json!(format!("{remaining} are left"));
+        let answer = operator.post("/api/v1/bots/create", &new).await;
         answer.json(201);
         assert_eq!(answer.header("ratelimit-limit"), "5");
         assert_eq!(left(&answer), remaining);
     }
-    let refused = admin.post("/api/v1/bots/create", &new).await;
+    let refused = operator.post("/api/v1/bots/create", &new).await;
     refused.problem(429, "rate_limited");
     // Reading goes on, until that budget is spent too.
-    let read = admin.get(LIST).await;
+    let read = operator.get(LIST).await;
     assert_eq!(read.header("ratelimit-limit"), "20");
     read.json(200);
-    while admin.get(LIST).await.status == 200 {}
+    while operator.get(LIST).await.status == 200 {}
     // Whoever has spent everything can still sign in, and watchers are not kept out.
-    let password = app.variable("bootstrap_admin_password");
-    let again = app.anonymous().sign_in("admin", password).await;
+    let again = app
+        .anonymous()
+        .sign_in(&operator.username, &operator.password)
+        .await;
     again.get(LIST).await.problem(429, "rate_limited");
     for _ in 0..25 {
         app.anonymous().get("/api/v1/health").await.json(200);
     }
-    // What is shown in between comes from this instance's memory and the database alike.
+    // Signing in has its end as well.
     let wrong = json!({"username": "nobody", "password": "not a password"});
     let mut refused = 0;
     for _ in 0..25 {
@@ -141,7 +143,10 @@ async fn every_answer_says_what_is_left() {
         get(&app.anonymous(), "/api/v1/health").await,
         admin.send(Method::PUT, LIST, |request| request).await,
         admin
-            .post("/api/v1/bots/create", &json!({"bot_name": "n".repeat(1 << 20)}))
+            .post(
+                "/api/v1/bots/create",
+                &json!({"bot_name": "n".repeat(1 << 20)}),
+            )
             .await,
         admin
             .send(Method::GET, LIST, |request| {
@@ -152,7 +157,11 @@ async fn every_answer_says_what_is_left() {
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses, [200, 404, 404, 403, 401, 401, 200, 405, 413, 431]);
     for answer in &answers {
-        assert!(!answer.header("ratelimit-limit").is_empty(), "{}", answer.asked);
+        assert!(
+            !answer.header("ratelimit-limit").is_empty(),
+            "{}",
+            answer.asked
+        );
         let reset: u64 = answer.header("ratelimit-reset").parse().unwrap();
         assert!((1..=60).contains(&reset));
         assert!(left(answer) >= 0);

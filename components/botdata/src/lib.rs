@@ -13,7 +13,8 @@ use vivesphere_http::{Route, route};
 pub const ROUTES: &[Route] = &[
     route!(Post "/api/v1/botdata/store", Permission(BotdataStore), handlers::store),
     route!(Get "/api/v1/botdata/retrieve", Permission(BotdataRetrieve), handlers::retrieve),
-    route!(Post "/api/v1/botdata/reveal", Permission(BotdataReveal), handlers::reveal).confidential(),
+    route!(Post "/api/v1/botdata/reveal", Permission(BotdataReveal), handlers::reveal)
+        .confidential(),
     route!(Post "/internal/botdata/store", Service, handlers::store),
     route!(Post "/internal/botdata/reveal", Service, handlers::reveal).confidential(),
     route!(Post "/api/v1/jobs/rotate-keys/run", ServiceOr(JobsRun), handlers::rotate),

@@ -133,7 +133,11 @@ pub(crate) struct VersionBody {
 impl From<Version> for VersionBody {
     fn from(version: Version) -> Self {
         Self {
-            changes: version.changes().into_iter().map(ChangeBody::from).collect(),
+            changes: version
+                .changes()
+                .into_iter()
+                .map(ChangeBody::from)
+                .collect(),
             changed_by: Principal::of(&version),
             service_name: version.service,
             version: version.version,

@@ -86,9 +86,12 @@ fn repetitions(input: &[u8]) -> Vec<Command> {
     let mut commands = Vec::new();
     let (mut written, mut at, mut last) = (0, 0, 4);
     while let Some(four) = input.get(at..).and_then(<[u8]>::first_chunk::<4>) {
-        let hash = (u32::from_le_bytes(*four).wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize;
+        let hash =
+            (u32::from_le_bytes(*four).wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize;
         let candidate = std::mem::replace(&mut table[hash], at as u32) as usize;
-        let again = at.checked_sub(last).map_or(0, |from| alike(input, from, at));
+        let again = at
+            .checked_sub(last)
+            .map_or(0, |from| alike(input, from, at));
         let found = if again >= LEAST_COPY_AGAIN {
             Some((again, 0))
         } else if candidate < at && at - candidate <= WINDOW {
@@ -160,7 +163,11 @@ impl Command {
             if self.distance > 0 {
                 PrefixEncodeCopyDistance(self.distance + 15, 0, 0, &mut code, &mut extra);
             }
-            (usize::from(code & 0x3FF), u32::from(code >> 10), u64::from(extra))
+            (
+                usize::from(code & 0x3FF),
+                u32::from(code >> 10),
+                u64::from(extra),
+            )
         });
         Coded {
             symbol,

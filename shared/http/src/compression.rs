@@ -34,7 +34,10 @@ impl Encoding {
     pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let mut weights = [None; 4];
         let lines = headers.get_all(header::ACCEPT_ENCODING).into_iter();
-        for coding in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')) {
+        for coding in lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','))
+        {
             let mut parts = coding.split(';').map(str::trim);
             let name = parts.next().unwrap_or_default();
             let slot = match name.to_ascii_lowercase().as_str() {

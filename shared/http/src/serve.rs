@@ -22,10 +22,7 @@ const HEADER_BYTES: usize = 16 << 10;
 const HEADERS: usize = 100;
 
 /// Answers one request from a component's route table.
-pub async fn serve(
-    routes: &'static [Route],
-    request: spin_sdk::http::Request,
-) -> Answer {
+pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -> Answer {
     let started = Stopwatch::now();
     let (parts, body) = request.into_parts();
     let mut trace = Trace {

@@ -73,13 +73,14 @@ async fn ask(db: &Database, known: Option<(i64, Rc<Values>)>) -> Result<Settings
     let number = change_number(db).await?;
     let values = match known {
         Some((known, values)) if known == number => values,
-        _ => {
-            Rc::new(by_name(every_current(db).await?))
-        }
+        _ => Rc::new(by_name(every_current(db).await?)),
     };
     READ.with_borrow_mut(|read| {
         // A slower asker does not bring back what was before.
-        if read.as_ref().is_none_or(|read| read.change_number <= number) {
+        if read
+            .as_ref()
+            .is_none_or(|read| read.change_number <= number)
+        {
             *read = Some(Read {
                 asked_at,
                 change_number: number,

@@ -125,9 +125,7 @@ pub async fn claim(
             .query(DUE, params![now.unix_millis(), limit, closed.as_str()])
             .await?;
         for post_id in due {
-            if let Some(call) =
-                claim_one(&transaction, actor, &post_id, now, rules).await?
-            {
+            if let Some(call) = claim_one(&transaction, actor, &post_id, now, rules).await? {
                 claimed.push(call);
             }
         }

@@ -58,7 +58,12 @@ impl PublishingWindows {
         let list = json
             .as_array()
             .filter(|list| list.len() <= WINDOWS)
-            .ok_or_else(|| (String::new(), format!("must be a list of at most {WINDOWS}")))?;
+            .ok_or_else(|| {
+                (
+                    String::new(),
+                    format!("must be a list of at most {WINDOWS}"),
+                )
+            })?;
         list.iter()
             .enumerate()
             .map(|(index, window)| {
@@ -204,20 +209,31 @@ mod tests {
             (json!([{"from": "08:60", "to": "09:00"}]), "/0/from"),
             (json!([{"from": "08:00", "to": "24:01"}]), "/0/to"),
             (json!([{"from": "08:00", "to": "08:00"}]), "/0/to"),
-            (json!([{"from": "08:00", "to": "09:00", "days": []}]), "/0/days"),
+            (
+                json!([{"from": "08:00", "to": "09:00", "days": []}]),
+                "/0/days",
+            ),
             (
                 json!([{"from": "08:00", "to": "09:00"}, {"from": "08:00", "to": "09:00", "days": ["monday", "Mon"]}]),
                 "/1/days/1",
             ),
-            (json!([{"from": "08:00", "to": "09:00", "zone": "UTC"}]), "/0"),
+            (
+                json!([{"from": "08:00", "to": "09:00", "zone": "UTC"}]),
+                "/0",
+            ),
         ] {
-            assert_eq!(PublishingWindows::parse(&bad).unwrap_err().0, pointer, "{bad}");
+            assert_eq!(
+                PublishingWindows::parse(&bad).unwrap_err().0,
+                pointer,
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn what_is_written_reads_the_same() {
-        let given = json!([{"from": "22:00", "to": "02:30", "days": ["sunday", "friday", "sunday"]}]);
+        let given =
+            json!([{"from": "22:00", "to": "02:30", "days": ["sunday", "friday", "sunday"]}]);
         let windows = PublishingWindows::parse(&given).unwrap();
         let written = windows.to_json();
         assert_eq!(written[0]["days"], json!(["friday", "sunday"]));

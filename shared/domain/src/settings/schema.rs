@@ -95,9 +95,7 @@ impl Setting {
                     ))
                 }),
             Kind::Origins => origins(json).map(Value::Origins),
-            Kind::PublishingWindows => {
-                PublishingWindows::parse(json).map(Value::PublishingWindows)
-            }
+            Kind::PublishingWindows => PublishingWindows::parse(json).map(Value::PublishingWindows),
         }
     }
 
@@ -152,7 +150,9 @@ fn origins(json: &Json) -> Result<Vec<String>, (String, String)> {
     }
     let mut origins: Vec<String> = Vec::new();
     for (index, entry) in list.iter().enumerate() {
-        let text = entry.as_str().filter(|text| *text == "*" || is_origin(text));
+        let text = entry
+            .as_str()
+            .filter(|text| *text == "*" || is_origin(text));
         let Some(text) = text else {
             let detail = "must be an origin such as https://example.com, or *";
             return Err(wrong(format!("/{index}"), detail));
@@ -162,7 +162,10 @@ fn origins(json: &Json) -> Result<Vec<String>, (String, String)> {
         }
     }
     if origins.len() > 1 && origins.iter().any(|origin| origin == "*") {
-        return Err(wrong(String::new(), "must be * alone, or origins without it"));
+        return Err(wrong(
+            String::new(),
+            "must be * alone, or origins without it",
+        ));
     }
     Ok(origins)
 }
@@ -186,7 +189,8 @@ fn is_origin(text: &str) -> bool {
         port.parse::<u16>()
             .is_ok_and(|number| number != own_port && number.to_string() == port)
     });
-    let name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+    let name =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
     let host_fits = match host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
@@ -244,7 +248,14 @@ mod tests {
     fn numbers_are_whole_and_in_range() {
         let setting = &table::gateway::RATE_LIMIT_PER_MINUTE;
         assert_eq!(setting.parse(&json!(5)), Ok(Value::Integer(5)));
-        for bad in [json!(0), json!(-1), json!(1.5), json!("5"), json!(null), json!(1e10)] {
+        for bad in [
+            json!(0),
+            json!(-1),
+            json!(1.5),
+            json!("5"),
+            json!(null),
+            json!(1e10),
+        ] {
             assert!(setting.parse(&bad).is_err(), "{bad}");
         }
     }

@@ -174,11 +174,7 @@ pub async fn at_version(db: &Database, service: &str, version: i64) -> Result<Ve
 ///
 /// # Errors
 /// [`Error::NotFound`] for a service that is not in the table; storage.
-pub async fn history(
-    db: &Database,
-    service: &str,
-    page: &Page,
-) -> Result<Listed<Version>, Error> {
+pub async fn history(db: &Database, service: &str, page: &Page) -> Result<Listed<Version>, Error> {
     known(service)?;
     let rows = db
         .query(
@@ -282,7 +278,8 @@ pub async fn roll_back(
 ) -> Result<Version, Error> {
     let target = at_version(db, service, to_version).await?;
     let given: Map<String, Json> = target.settings.clone().into_iter().collect();
-    let accepted = parse(service, &given, "").and_then(|_| fit_together(service, &target.settings, ""));
+    let accepted =
+        parse(service, &given, "").and_then(|_| fit_together(service, &target.settings, ""));
     if accepted.is_err() {
         return Err(Error::conflict(
             "version_not_valid",
@@ -292,7 +289,14 @@ pub async fn roll_back(
     let transaction = db.transaction().await?;
     let before = current_of(&transaction, service).await?;
     expect(&before, expected_version)?;
-    store(transaction, actor, before, target.settings, Some(to_version)).await
+    store(
+        transaction,
+        actor,
+        before,
+        target.settings,
+        Some(to_version),
+    )
+    .await
 }
 
 fn expect(current: &Version, expected: Option<i64>) -> Result<(), Error> {
@@ -372,7 +376,12 @@ async fn store(
         service: before.service,
         settings,
         before: before.settings,
-        action: if rolled_back_to.is_some() { "rollback" } else { "update" }.to_owned(),
+        action: if rolled_back_to.is_some() {
+            "rollback"
+        } else {
+            "update"
+        }
+        .to_owned(),
         rolled_back_to,
         actor_kind: actor.kind.to_owned(),
         actor_id: actor.id.clone(),
@@ -461,7 +470,11 @@ mod tests {
             [
                 ("compression".to_owned(), Some(json!(false)), None),
                 ("rate_limit_enabled".to_owned(), None, Some(json!(false))),
-                ("rate_limit_per_minute".to_owned(), Some(json!(5)), Some(json!(6))),
+                (
+                    "rate_limit_per_minute".to_owned(),
+                    Some(json!(5)),
+                    Some(json!(6))
+                ),
             ]
         );
     }
