@@ -7,6 +7,7 @@
 mod publishing_windows;
 mod schema;
 pub mod table;
+mod validation;
 mod versions;
 
 pub use publishing_windows::{PublishingWindow, PublishingWindows};

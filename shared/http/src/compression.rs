@@ -67,10 +67,17 @@ fn weight(parameter: &str) -> Option<u16> {
     if !name.trim().eq_ignore_ascii_case("q") {
         return None;
     }
-    let value: f32 = value.trim().parse().ok()?;
-    (0.0..=1.0)
-        .contains(&value)
-        .then_some((value * 1000.0) as u16)
+    // `0`, `1`, and up to three decimals (RFC 9110, section 12.4.2).
+    let (whole, decimals) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
+    if decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths = format!("{decimals:0<3}").parse::<u16>().ok()?;
+    match whole {
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(1000),
+        _ => None,
+    }
 }
 
 /// Whether bodies of this type shrink at all: text does, images and archives do not.

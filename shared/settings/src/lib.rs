@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -121,7 +122,15 @@ impl Settings {
     ///
     /// # Errors
     /// [`Misconfigured`] when the variable is not granted to this component or malformed.
-    pub async fn value(&self, setting: &'static Setting) -> Result<(Value, Source), Misconfigured> {
+    // Boxed, so that its code is in a component once and not wherever it is awaited.
+    pub fn value(
+        &self,
+        setting: &'static Setting,
+    ) -> Pin<Box<dyn Future<Output = Result<(Value, Source), Misconfigured>> + '_>> {
+        Box::pin(self.look_up(setting))
+    }
+
+    async fn look_up(&self, setting: &'static Setting) -> Result<(Value, Source), Misconfigured> {
         let (mut setting, mut own) = (setting, true);
         loop {
             if let Some(value) = self.0.get(&(setting.service, setting.name)) {

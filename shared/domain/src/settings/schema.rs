@@ -195,7 +195,10 @@ fn is_origin(text: &str) -> bool {
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
     {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => {
+            let letter = |byte: u8| byte == b':' || matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            address.contains(':') && address.bytes().all(letter)
+        }
         None => !host.is_empty() && host.bytes().all(name),
     };
     port_fits && host_fits && text.len() <= 255

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
-use super::{Setting, Value, find, of_service, table};
-use crate::{Actor, Error, FieldError, Instant, Listed, Page, audit, new_id};
+use super::validation::{fit_together, parse};
+use super::{Setting, Value, find, of_service};
+use crate::{Actor, Error, Instant, Listed, Page, audit, new_id};
 
 /// What is set, by name; what is not here has its default.
 pub type Overrides = BTreeMap<String, Json>;
@@ -308,57 +309,6 @@ fn expect(current: &Version, expected: Option<i64>) -> Result<(), Error> {
     }
 }
 
-fn parse(
-    service: &str,
-    given: &Map<String, Json>,
-    base: &str,
-) -> Result<Vec<(String, Option<Value>)>, Error> {
-    let mut parsed = Vec::new();
-    let mut errors = Vec::new();
-    for (name, json) in given {
-        let mut refuse = |name: &str, pointer: &str, detail: String| {
-            let pointer = format!("{base}/{name}{pointer}");
-            errors.push(FieldError { pointer, detail });
-        };
-        let Some(setting) = find(service, name) else {
-            // A long one is no misspelt name.
-            let name = if name.len() <= 64 { name } else { "?" };
-            let name = name.replace('~', "~0").replace('/', "~1");
-            refuse(&name, "", format!("is no setting of {service}"));
-            continue;
-        };
-        if json.is_null() {
-            parsed.push((name.clone(), None));
-            continue;
-        }
-        match setting.parse(json) {
-            Ok(value) => parsed.push((name.clone(), Some(value))),
-            Err((pointer, detail)) => refuse(name, &pointer, detail),
-        }
-    }
-    match errors.is_empty() {
-        true => Ok(parsed),
-        false => Err(Error::Invalid(errors)),
-    }
-}
-
-/// What is fine by itself but not together.
-fn fit_together(service: &str, settings: &Overrides, base: &str) -> Result<(), Error> {
-    if service != "gateway" {
-        return Ok(());
-    }
-    let origins = settings.get(table::gateway::CORS_ALLOWED_ORIGINS.name);
-    let every_origin = origins == Some(&json!(["*"]));
-    let credentials = table::gateway::CORS_ALLOW_CREDENTIALS.name;
-    if every_origin && settings.get(credentials) == Some(&Json::Bool(true)) {
-        return Err(Error::invalid(
-            format!("{base}/{credentials}"),
-            "must not be true while every origin is allowed",
-        ));
-    }
-    Ok(())
-}
-
 async fn store(
     transaction: Transaction,
     actor: &Actor,
@@ -431,30 +381,6 @@ async fn store(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_refused_is_refused_with_its_place_and_all_at_once() {
-        let given = json!({
-            "rate_limit_per_minute": "many",
-            "surprise": 1,
-            "a/b": 1,
-            "cors_allowed_origins": ["https://a.example", "x"],
-            "compression": null,
-        });
-        let refused = parse("gateway", given.as_object().unwrap(), "/s").unwrap_err();
-        let Error::Invalid(errors) = refused else {
-            panic!("{refused:?}");
-        };
-        let mut pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
-        pointers.sort_unstable();
-        let wanted = [
-            "/s/a~1b",
-            "/s/cors_allowed_origins/1",
-            "/s/rate_limit_per_minute",
-            "/s/surprise",
-        ];
-        assert_eq!(pointers, wanted);
-    }
 
     #[test]
     fn a_difference_names_what_was_set_changed_and_taken_back() {
