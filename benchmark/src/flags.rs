@@ -37,6 +37,8 @@ pub(crate) enum Measurement {
     Bare,
     /// The authenticated list, and memory under that load.
     List,
+    /// What the client rate limit costs.
+    Limiter,
     /// The components' files.
     Sizes,
     /// A second start, and memory when nothing happens.

@@ -10,6 +10,7 @@ mod claim;
 mod drain;
 mod fake;
 mod flags;
+mod limiter;
 mod list;
 mod load;
 mod logs;
@@ -36,6 +37,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if flags.wants(Measurement::List) {
         list::measure(&flags, &mut table).await?;
+    }
+    if flags.wants(Measurement::Limiter) {
+        limiter::measure(&flags, &mut table).await?;
     }
     if flags.wants(Measurement::Sizes) {
         sizes::measure(&mut table)?;

@@ -77,6 +77,19 @@ fn expected() -> BTreeMap<&'static str, Grant> {
             },
         ),
         (
+            "config",
+            Grant {
+                variables: &[
+                    "publish_lease_seconds",
+                    "publish_max_attempts",
+                    "publish_reconcile_delay_seconds",
+                    "rate_limit_per_minute",
+                ],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
             "publisher",
             Grant {
                 variables: &[

@@ -17,6 +17,7 @@ fn routes() -> Vec<&'static Route> {
         bots::ROUTES,
         botdata::ROUTES,
         personas::ROUTES,
+        config::ROUTES,
         publisher::ROUTES,
         health::ROUTES,
         roles::ROUTES,

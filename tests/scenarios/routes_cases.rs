@@ -108,6 +108,19 @@ pub(crate) fn all() -> Vec<Case> {
         patch("/api/v1/users/{user_id}", json!({"roles": []})),
         delete("/api/v1/users/{user_id}"),
         act("/api/v1/jobs/expire/run"),
+        // config
+        get("/api/v1/config/settings").bad_query("surprise=1", 400),
+        post(
+            "/api/v1/config/update",
+            json!({"settings_data": {"service_name": "gateway", "settings": {}}}),
+        ),
+        get("/api/v1/config/history").bad_query("limit=1", 400),
+        get("/api/v1/config/diff").bad_query("service_name=gateway&from=x&to=1", 400),
+        post(
+            "/api/v1/config/rollback",
+            json!({"service_name": "gateway", "to_version": 0}),
+        ),
+        get("/api/v1/config/schema").bad_query("surprise=1", 400),
         // bots
         post("/api/v1/bots/create", json!({"bot_name": "new"})),
         get("/api/v1/bots/list").bad_query("limit=0", 422),

@@ -127,7 +127,8 @@ fn dependencies_point_one_way() {
         ("db", &["crypto", "config"]),
         ("domain", &["db", "crypto", "config"]),
         ("x-api", &["db", "crypto", "config"]),
-        ("http", &["domain", "db", "crypto", "config"]),
+        ("settings", &["domain", "db", "config"]),
+        ("http", &["settings", "domain", "db", "crypto", "config"]),
     ]);
     for (name, dependencies) in crates("shared") {
         let Some(allowed) = allowed.get(name.as_str()) else {

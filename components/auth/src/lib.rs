@@ -11,14 +11,14 @@ use vivesphere_http::{Route, route};
 
 /// What this component answers, and who may call it.
 pub const ROUTES: &[Route] = &[
-    route!(Post "/api/v1/auth/login", Public, handlers::login),
+    route!(Post "/api/v1/auth/login", Public, handlers::login).sign_in(),
     route!(Get "/api/v1/auth/validate", Public, handlers::validate),
-    route!(Post "/api/v1/auth/refresh", Public, handlers::refresh),
-    route!(Post "/api/v1/auth/token", Public, oauth::token),
+    route!(Post "/api/v1/auth/refresh", Public, handlers::refresh).sign_in(),
+    route!(Post "/api/v1/auth/token", Public, oauth::token).sign_in(),
     route!(Post "/api/v1/auth/logout", SignedIn, handlers::logout),
     route!(Get "/api/v1/auth/me", SignedIn, handlers::me),
-    route!(Post "/api/v1/auth/password", SignedIn, handlers::change_password),
-    route!(Get "/api/v1/auth/health", Public, handlers::health),
+    route!(Post "/api/v1/auth/password", SignedIn, handlers::change_password).body_limit(16 << 10),
+    route!(Get "/api/v1/auth/health", Public, handlers::health).probe(),
     route!(Get "/.well-known/jwks.json", Public, handlers::jwks),
     route!(Post "/api/v1/users", Permission(UsersManage), handlers::create_user),
     route!(Get "/api/v1/users", Permission(UsersManage), handlers::list_users),

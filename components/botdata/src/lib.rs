@@ -14,11 +14,12 @@ use vivesphere_http::{Route, route};
 pub const ROUTES: &[Route] = &[
     route!(Post "/api/v1/botdata/store", Permission(BotdataStore), handlers::store),
     route!(Get "/api/v1/botdata/retrieve", Permission(BotdataRetrieve), handlers::retrieve),
-    route!(Post "/api/v1/botdata/reveal", Permission(BotdataReveal), handlers::reveal),
+    route!(Post "/api/v1/botdata/reveal", Permission(BotdataReveal), handlers::reveal)
+        .confidential(),
     route!(Post "/internal/botdata/store", Service, handlers::store),
-    route!(Post "/internal/botdata/reveal", Service, handlers::reveal),
-    route!(Post "/internal/botdata/apikeys/seal", Service, apikeys::seal),
-    route!(Post "/internal/botdata/apikeys/open", Service, apikeys::open),
+    route!(Post "/internal/botdata/reveal", Service, handlers::reveal).confidential(),
+    route!(Post "/internal/botdata/apikeys/seal", Service, apikeys::seal).confidential(),
+    route!(Post "/internal/botdata/apikeys/open", Service, apikeys::open).confidential(),
     route!(Post "/api/v1/jobs/rotate-keys/run", ServiceOr(JobsRun), handlers::rotate),
 ];
 

@@ -28,7 +28,8 @@ pub const ROUTES: &[Route] = &[
     route!(Patch "/api/v1/posts/{post_id}", Permission(PostsWrite), posts::edit),
     route!(Post "/api/v1/posts/{post_id}/cancel", Permission(PostsWrite), posts::cancel),
     route!(Post "/api/v1/posts/{post_id}/retry", Permission(PostsWrite), posts::retry),
-    route!(Post "/internal/bots/{bot_id}/access-token", Service, credentials::access_token),
+    route!(Post "/internal/bots/{bot_id}/access-token", Service, credentials::access_token)
+        .confidential(),
 ];
 
 #[cfg(target_arch = "wasm32")]

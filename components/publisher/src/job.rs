@@ -8,6 +8,7 @@ use vivesphere_config as config;
 use vivesphere_crypto::random;
 use vivesphere_db::Database;
 use vivesphere_domain::publishing::{self, Claimed, Effect, Outcome};
+use vivesphere_domain::settings::table::publisher as setting;
 use vivesphere_domain::{Actor, Instant};
 use vivesphere_http::{Context, Problem, Reply};
 use vivesphere_x_api::{Client, CreateOutcome, NewPost};
@@ -57,7 +58,6 @@ struct Run {
     client: Client,
     tokens: Tokens,
     timeout: Duration,
-    lease: i64,
     template: Rules,
 }
 
@@ -83,24 +83,23 @@ pub(crate) async fn run(context: Context) -> Result<Reply, Problem> {
 
 impl Run {
     async fn new(context: &Context) -> Result<Self, Problem> {
-        let seconds = |number: u64| Duration::from_secs(number);
-        let timeout = seconds(config::integer("x_request_timeout_seconds").await?);
-        // A lease must outlast a whole call, with the refresh that may stand before it.
-        let lease = seconds(config::integer("publish_lease_seconds").await?)
-            .max(timeout * 3 + Duration::from_secs(5));
-        let max_attempts = config::integer("publish_max_attempts").await?;
+        let timeout = Duration::from_secs(config::integer("x_request_timeout_seconds").await?);
+        let settings = vivesphere_settings::current(&context.db).await?;
+        let max_attempts = settings.integer(&setting::PUBLISH_MAX_ATTEMPTS).await?;
+        let delay = settings
+            .integer(&setting::PUBLISH_RECONCILE_DELAY_SECONDS)
+            .await?;
         Ok(Self {
             db: context.db,
             actor: Actor::new(context.principal()?, context.request_id()),
             client: Client::new(config::url("x_api_base_url").await?.clone(), timeout),
             tokens: Tokens::new(context.request_id()),
             timeout,
-            lease: i64::try_from(lease.as_millis()).unwrap_or(i64::MAX),
             template: Rules {
                 now: Instant::now(),
                 spent: 0,
                 max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
-                reconcile_delay: seconds(config::integer("publish_reconcile_delay_seconds").await?),
+                reconcile_delay: Duration::from_secs(delay.unsigned_abs()),
                 random: 0,
             },
         })
@@ -111,9 +110,26 @@ impl Run {
         reconcile::rules(&self.template, spent, random::number().unwrap_or(u64::MAX))
     }
 
+    /// What holds for claims now: a run may outlast a change of the settings.
+    async fn claims(&self) -> Result<publishing::Rules, Problem> {
+        let settings = vivesphere_settings::current(&self.db).await?;
+        let lease = settings.integer(&setting::PUBLISH_LEASE_SECONDS).await?;
+        // A lease must outlast a whole call, with the refresh that may stand before it.
+        let lease = Duration::from_secs(lease.unsigned_abs())
+            .max(self.timeout * 3 + Duration::from_secs(5));
+        Ok(publishing::Rules {
+            lease_milliseconds: i64::try_from(lease.as_millis()).unwrap_or(i64::MAX),
+            daily_post_limit: settings.integer(&setting::DAILY_POST_LIMIT).await?,
+            windows: settings
+                .publishing_windows(&setting::PUBLISHING_WINDOWS)
+                .await?,
+        })
+    }
+
     async fn look_for_doubts(&self, done: &mut Done, end: Instant) -> Result<(), Problem> {
         loop {
-            let doubts = publishing::claim_doubts(&self.db, AT_ONCE, self.lease).await?;
+            let lease = self.claims().await?.lease_milliseconds;
+            let doubts = publishing::claim_doubts(&self.db, AT_ONCE, lease).await?;
             if doubts.is_empty() {
                 return Ok(());
             }
@@ -142,7 +158,8 @@ impl Run {
         loop {
             if calls.len() < AT_ONCE && Instant::now() < end {
                 let free = AT_ONCE - calls.len();
-                let claimed = publishing::claim(&self.db, &self.actor, free, self.lease).await?;
+                let rules = self.claims().await?;
+                let claimed = publishing::claim(&self.db, &self.actor, free, &rules).await?;
                 done.claimed += claimed.len();
                 calls.extend(claimed.into_iter().map(|claimed| self.send(claimed)));
             }

@@ -37,12 +37,13 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_identity"),
     migration!(2, "0002_bots"),
     migration!(3, "0003_posts"),
-    migration!(6, "0006_roles"),
-    migration!(7, "0007_access_keys"),
-    migration!(8, "0008_apikeys"),
-    migration!(11, "0011_personas"),
-    migration!(9, "0009_logs"),
-    migration!(10, "0010_audit_chain"),
+    migration!(4, "0004_settings"),
+    migration!(5, "0005_roles"),
+    migration!(6, "0006_access_keys"),
+    migration!(7, "0007_apikeys"),
+    migration!(8, "0008_logs"),
+    migration!(9, "0009_audit_chain"),
+    migration!(10, "0010_personas"),
 ];
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";

@@ -20,8 +20,8 @@ pub enum Taken {
     Answered {
         /// The answer's status.
         status: u16,
-        /// The answer's body.
-        body: String,
+        /// The answer's body; nothing where it held a secret and was not kept.
+        body: Option<String>,
     },
     /// The same request is being answered right now.
     BeingAnswered,
@@ -83,13 +83,13 @@ pub async fn take(
     Ok(match row.get_optional::<u16>(1)? {
         Some(status) => Taken::Answered {
             status,
-            body: row.text_optional(2)?.unwrap_or_default(),
+            body: row.text_optional(2)?,
         },
         None => Taken::BeingAnswered,
     })
 }
 
-/// Keeps the answer.
+/// Keeps the answer, or without a body that it was given.
 ///
 /// # Errors
 /// Any storage error.
@@ -98,12 +98,12 @@ pub async fn answer(
     principal_id: &str,
     key: &str,
     status: u16,
-    body: &str,
+    body: Option<&str>,
 ) -> Result<(), Error> {
     db.execute(
         "UPDATE idempotency_keys SET status = ?, body = ?
          WHERE principal_id = ? AND idempotency_key = ?",
-        params![status, body, principal_id, key],
+        params![status, body.map(str::to_owned), principal_id, key],
     )
     .await
 }

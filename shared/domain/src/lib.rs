@@ -32,6 +32,7 @@ mod principal;
 pub mod publishing;
 pub mod roles;
 pub mod sessions;
+pub mod settings;
 pub mod signing_keys;
 mod tables;
 pub mod time_zone;

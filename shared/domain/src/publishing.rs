@@ -7,11 +7,23 @@ mod outcomes;
 
 use vivesphere_db::{Database, params};
 
+use crate::settings::PublishingWindows;
 use crate::{Error, Instant};
 
 pub use claims::{claim, recover};
 pub use doubts::{claim_doubts, is_adopted, settle};
 pub use outcomes::finish;
+
+/// What holds for claims at this moment, from the settings.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How long a claimed post is a worker's.
+    pub lease_milliseconds: i64,
+    /// Posts of one bot in 24 hours, whatever its own limit.
+    pub daily_post_limit: i64,
+    /// When posts begin to go out, by the bot's own clock.
+    pub windows: PublishingWindows,
+}
 
 /// A call to be made, under a lease.
 #[derive(Debug, Clone)]

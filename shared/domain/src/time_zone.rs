@@ -178,6 +178,52 @@ impl<'de> Deserialize<'de> for Instant {
     }
 }
 
+/// A day of the week, Monday first (ISO 8601).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the days of the week")]
+pub enum Day {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Day {
+    /// Every day of the week.
+    pub const ALL: [Self; 7] = [
+        Self::Monday,
+        Self::Tuesday,
+        Self::Wednesday,
+        Self::Thursday,
+        Self::Friday,
+        Self::Saturday,
+        Self::Sunday,
+    ];
+
+    /// Its name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Tuesday => "tuesday",
+            Self::Wednesday => "wednesday",
+            Self::Thursday => "thursday",
+            Self::Friday => "friday",
+            Self::Saturday => "saturday",
+            Self::Sunday => "sunday",
+        }
+    }
+
+    /// The day before.
+    #[must_use]
+    pub const fn before(self) -> Self {
+        Self::ALL[(self as usize + 6) % 7]
+    }
+}
+
 /// A time zone of the IANA database, with the rules compiled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
@@ -223,6 +269,19 @@ impl Zone {
         // Where a zone skipped a whole day, the day after is its neighbour; see `resolve_local`.
         let end = day.tomorrow().ok().and_then(start_of);
         (start, end.unwrap_or(Instant::MAX))
+    }
+
+    /// The day of the week and the minute of the day that clocks in the zone show at `instant`.
+    #[must_use]
+    pub fn day_and_minute(&self, instant: Instant) -> (Day, u16) {
+        let local = self.local_time(instant);
+        let day = local.date().weekday().to_monday_zero_offset();
+        let day = Day::ALL
+            .into_iter()
+            .find(|other| *other as i8 == day)
+            .unwrap_or(Day::Monday);
+        let minute = i16::from(local.hour()) * 60 + i16::from(local.minute());
+        (day, minute.unsigned_abs())
     }
 
     fn local_time(&self, instant: Instant) -> civil::DateTime {

@@ -1,6 +1,6 @@
 //! `Idempotency-Key` on creating calls: the same key and body give the first answer again.
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use vivesphere_crypto::sha256_hex;
 use vivesphere_db::Database;
 use vivesphere_domain::{Instant, idempotency_keys as keys};
@@ -47,10 +47,27 @@ pub(crate) async fn begin(
             principal_id: principal_id.to_owned(),
             key: key.to_owned(),
         })),
-        keys::Taken::Answered { status, body } => {
+        keys::Taken::Answered {
+            status,
+            body: Some(body),
+        } => {
             let status = StatusCode::from_u16(status).map_err(Problem::internal)?;
-            Ok(Begun::Again(Reply::new(status, "application/json", body)))
+            let reply = if body.is_empty() {
+                let mut reply = Reply::no_content();
+                reply.status = status;
+                reply
+            } else {
+                Reply::new(status, "application/json", body)
+            };
+            let replayed = HeaderName::from_static("idempotency-replayed");
+            let reply = reply.header(replayed, HeaderValue::from_static("true"));
+            Ok(Begun::Again(reply))
         }
+        keys::Taken::Answered { body: None, .. } => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "idempotency_answer_not_kept",
+            "This was done before. Its answer held a secret, which is shown once and not kept.",
+        )),
         keys::Taken::BeingAnswered => Err(Problem::new(
             StatusCode::CONFLICT,
             "idempotency_key_in_use",
@@ -70,11 +87,13 @@ pub(crate) async fn begin(
 
 impl Held {
     /// Keeps the answer of a request that changed something, lets the key go otherwise. What is
-    /// secret in it is not kept.
+    /// secret in it is not kept: it would lie in the database in plain text. Of a confidential
+    /// route's answer only that it was given is.
     pub(crate) async fn finish(
         self,
         db: &Database,
         result: &Result<Reply, Problem>,
+        confidential: bool,
     ) -> Result<(), vivesphere_db::Error> {
         let kept = result.as_ref().ok().and_then(|reply| match &reply.kept {
             Kept::Whole => Some((reply, &reply.body)),
@@ -84,12 +103,13 @@ impl Held {
         match kept {
             Some((reply, body)) => {
                 let body = String::from_utf8_lossy(body);
+                let body = (!confidential).then_some(&*body);
                 keys::answer(
                     db,
                     &self.principal_id,
                     &self.key,
                     reply.status.as_u16(),
-                    &body,
+                    body,
                 )
                 .await
             }

@@ -5,16 +5,23 @@
 //! A component declares its routes in one table and calls [`serve`].
 
 mod access_log;
+mod answer;
 mod authenticate;
+mod brotli_encoder;
+mod compression;
 mod context;
+mod cors;
+mod entity_tag;
 mod hand_over;
 mod idempotency;
 pub mod internal;
 mod parsing;
+mod policy;
 mod problem;
 mod rate_limit;
 mod reply;
 mod route;
+mod routing;
 mod serve;
 
 pub use authenticate::verify;
@@ -23,7 +30,7 @@ pub use hand_over::hand_over;
 pub use parsing::json;
 pub use problem::{FieldError, Problem};
 pub use reply::{Reply, ReplyStream};
-pub use route::{Access, Handler, HandlerFuture, Route, Verb};
+pub use route::{Access, Handler, HandlerFuture, Route, RouteClass, Verb};
 pub use serve::serve;
 
 pub use http::{HeaderValue, Method, StatusCode, header};

@@ -62,11 +62,23 @@ impl Problem {
     #[must_use]
     pub fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
         let mut problem = Self::new(StatusCode::UNAUTHORIZED, code, detail);
-        problem.challenge = Some(if code == "missing_credentials" {
+        // Whoever sent no token is told no error; a name and a password are no token.
+        let without_token = ["missing_credentials", "invalid_credentials"];
+        problem.challenge = Some(if without_token.contains(&code) {
             "Bearer realm=\"vivesphere\"".to_owned()
         } else {
             "Bearer realm=\"vivesphere\", error=\"invalid_token\"".to_owned()
         });
+        problem
+    }
+
+    /// 403 with the challenge of RFC 6750, section 3.1: who asks is known, and lacks a permission.
+    #[must_use]
+    pub fn insufficient_scope(permission: &str) -> Self {
+        let mut problem = Self::forbidden(format!("This needs the permission `{permission}`."));
+        problem.challenge = Some(format!(
+            "Bearer realm=\"vivesphere\", error=\"insufficient_scope\", scope=\"{permission}\""
+        ));
         problem
     }
 

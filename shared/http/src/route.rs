@@ -40,6 +40,80 @@ pub struct Route {
     pub access: Access,
     /// What answers.
     pub handler: Handler,
+    /// From which of the client's budgets a request is paid.
+    pub class: RouteClass,
+    /// Most bytes of a request's body. The setting `body_limit_bytes` may be lower.
+    pub body_limit: usize,
+    /// Whether the answer holds a secret: it is neither compressed, nor given a tag, nor kept for
+    /// the `Idempotency-Key`.
+    pub confidential: bool,
+}
+
+/// A class of routes with a budget of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteClass {
+    /// What changes nothing.
+    Read,
+    /// What changes something.
+    Write,
+    /// What hands out tokens.
+    SignIn,
+    /// What load balancers and schedulers ask all the time.
+    Probe,
+}
+
+/// Largest request body: 1 MiB.
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
+/// A name, a password or a token and what surrounds them.
+const SIGN_IN_BODY_LIMIT: usize = 16 << 10;
+
+impl Route {
+    /// A row as [`route!`](crate::route!) writes it: reads are paid from the budget of reads,
+    /// everything else from that of writes.
+    #[must_use]
+    pub const fn new(method: Verb, path: &'static str, access: Access, handler: Handler) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            handler,
+            class: match method {
+                Verb::Get => RouteClass::Read,
+                Verb::Post | Verb::Patch | Verb::Delete => RouteClass::Write,
+            },
+            body_limit: BODY_LIMIT,
+            confidential: false,
+        }
+    }
+
+    /// The answer holds a secret, such as a key that is shown once.
+    #[must_use]
+    pub const fn confidential(mut self) -> Self {
+        self.confidential = true;
+        self
+    }
+
+    /// It hands out tokens: a budget of its own, small bodies, confidential.
+    #[must_use]
+    pub const fn sign_in(self) -> Self {
+        let mut route = self.confidential().body_limit(SIGN_IN_BODY_LIMIT);
+        route.class = RouteClass::SignIn;
+        route
+    }
+
+    /// It is asked all the time by what watches over the deployment: a budget of its own.
+    #[must_use]
+    pub const fn probe(mut self) -> Self {
+        self.class = RouteClass::Probe;
+        self
+    }
+
+    /// Takes bodies of so many bytes at most.
+    #[must_use]
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
 }
 
 /// A method that can stand in a `const` table.
@@ -69,11 +143,8 @@ impl Verb {
 #[macro_export]
 macro_rules! route {
     ($method:ident $path:literal, $access:expr, $handler:path) => {
-        $crate::Route {
-            method: $crate::Verb::$method,
-            path: $path,
-            access: $access,
-            handler: |context| ::std::boxed::Box::pin($handler(context)),
-        }
+        $crate::Route::new($crate::Verb::$method, $path, $access, |context| {
+            ::std::boxed::Box::pin($handler(context))
+        })
     };
 }

@@ -3,33 +3,24 @@
 use std::time::Instant as Stopwatch;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
-use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited, StreamBody};
-use vivesphere_config as config;
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Either, LengthLimitError, Limited, StreamBody};
 use vivesphere_db::Database;
 use vivesphere_domain::{Instant, Principal};
 
 use crate::access_log::Line;
+use crate::answer::{Trace, finish};
 use crate::authenticate::{self, Credentials};
 use crate::context::{bearer_token, client_address};
 use crate::hand_over::{self, Answered};
 use crate::idempotency::{self, Begun};
-use crate::rate_limit::{self, Budget};
-use crate::{Access, Answer, Context, Problem, Reply, ReplyStream, Route, Verb};
+use crate::policy::Policy;
+use crate::routing::{find, methods};
+use crate::{Access, Answer, Context, Problem, Reply, Route, RouteClass, Verb, cors, rate_limit};
 
-/// Largest request body: 1 MiB.
-const BODY_LIMIT: usize = 1 << 20;
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
 const HEADERS: usize = 100;
-
-/// What is known of a request while it is answered, for its headers and its log line.
-struct Trace {
-    request_id: String,
-    route: &'static str,
-    principal: Option<String>,
-    budget: Option<Budget>,
-}
 
 /// Answers one request from a component's route table.
 pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -> Answer {
@@ -37,9 +28,7 @@ pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -
     let (parts, body) = request.into_parts();
     let mut trace = Trace {
         request_id: request_id(&parts.headers),
-        route: "",
-        principal: None,
-        budget: None,
+        ..Trace::default()
     };
     let method = parts.method.clone();
     let mut result = answer(routes, parts, body, &mut trace).await;
@@ -76,14 +65,14 @@ pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -
     };
     hand_over::hand_over(hand_over::records(&answered, &result));
     let stream = result.as_mut().ok().and_then(|reply| reply.stream.take());
-    with_body(finish(result, &trace), stream)
-}
-
-/// Puts the stream in the body's place, if there is one: its length is not known.
-fn with_body(mut response: Response<Full<Bytes>>, stream: Option<ReplyStream>) -> Answer {
     match stream {
-        None => response.map(Either::Left),
+        None => finish(result, &trace).map(Either::Left),
         Some(stream) => {
+            // What is made while it is sent has no tag, no length, and is not held back to be
+            // compressed.
+            trace.compression = false;
+            trace.tagged = false;
+            let mut response = finish(result, &trace);
             response.headers_mut().remove(header::CONTENT_LENGTH);
             response.map(|_| Either::Right(StreamBody::new(stream)))
         }
@@ -100,23 +89,42 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    check_headers(&parts.headers)?;
-    let (route, parameters) = find(routes, &parts)?;
-    trace.route = route.path;
+    trace.request_headers = tagged_and_encoded_by(&parts.headers);
     let now = Instant::now();
     let db = Database::open().await?;
-    let principal = identify(&db, route, &parts, now, trace).await?;
+    let policy = Policy::read(&db).await?;
+    trace.cors = policy.cors.headers(&parts.headers);
+    trace.varies_by_origin = policy.cors.varies();
+    if cors::is_preflight(&parts.method, &parts.headers) {
+        return match methods(routes, parts.uri.path()).as_slice() {
+            [] => Err(Problem::not_found()),
+            methods => Ok(policy.cors.preflight(&parts.headers, methods)),
+        };
+    }
+    let found = find(routes, &parts);
+    let route = found.as_ref().ok().map(|(route, _)| *route);
+    trace.route = route.map_or("", |route| route.path);
+    let confidential = route.is_some_and(|route| route.confidential);
+    trace.compression = policy.compression && !confidential;
+    trace.tagged = parts.method == http::Method::GET && !confidential;
+    let credentials = spend(&db, &policy, route, &parts, now, trace).await?;
+    check_headers(&parts.headers)?;
+    let (route, parameters) = found?;
+    let principal = identify(&db, credentials, now, trace).await?;
     authorize(route, principal.as_ref())?;
+    let limit = route.body_limit.min(policy.body_limit);
+    check_length(&parts.headers, limit)?;
     // Asking for a body that is not there costs more than the rest of the pipeline.
     let body = match route.method {
         Verb::Get => Bytes::new(),
-        _ => read(body).await?,
+        _ => read(body, limit).await?,
     };
     let held = match &principal {
         Some(principal) if route.method == Verb::Post => {
+            let path = parts.uri.path_and_query();
             let request = [
                 parts.method.as_str().as_bytes(),
-                parts.uri.path().as_bytes(),
+                path.map_or("", http::uri::PathAndQuery::as_str).as_bytes(),
                 &body,
             ];
             // A key's own, not its owner's: it may see less than was answered to the owner.
@@ -139,7 +147,7 @@ where
     };
     let result = (route.handler)(context).await;
     if let Some(held) = held {
-        held.finish(&db, &result).await?;
+        held.finish(&db, &result, confidential).await?;
     }
     result
 }
@@ -156,102 +164,77 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
             "The request's headers are too many or too long.",
         ));
     }
+    Ok(())
+}
+
+/// A body that says that it is too large is not waited for.
+fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<usize>().ok());
-    if length.is_some_and(|length| length > BODY_LIMIT) {
-        return Err(too_large());
+    match length {
+        Some(length) if length > limit => Err(too_large(limit)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn too_large() -> Problem {
+fn too_large(limit: usize) -> Problem {
+    let limit = match limit {
+        1_048_576 => "1 MiB".to_owned(),
+        limit if limit % 1024 == 0 => format!("{} KiB", limit / 1024),
+        limit => format!("{limit} bytes"),
+    };
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "body_too_large",
-        "The body is larger than 1 MiB.",
+        format!("The body is larger than {limit}."),
     )
 }
 
-/// The route of a path and method, with its parameters: 404 when no route has the path,
-/// 405 with `Allow` when none of them has the method.
-fn find(
-    routes: &'static [Route],
-    parts: &Parts,
-) -> Result<(&'static Route, Vec<(String, String)>), Problem> {
-    let path = parts.uri.path();
-    let mut allowed = Vec::new();
-    let mut best: Option<(&Route, Vec<(String, String)>)> = None;
-    for route in routes {
-        let Some(parameters) = matches(route.path, path) else {
-            continue;
-        };
-        // A literal segment wins over a parameter: "/bots/list" is not a bot's id.
-        let literal_elsewhere = routes
-            .iter()
-            .any(|other| other.path == path && route.path != path);
-        if literal_elsewhere {
-            continue;
-        }
-        allowed.push(route.method.as_http());
-        if route.method.as_http() == parts.method {
-            best = Some((route, parameters));
-        }
-    }
-    best.ok_or_else(|| {
-        if allowed.is_empty() {
-            return Problem::not_found();
-        }
-        let mut problem = Problem::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            "This path does not have that method.",
-        );
-        let names: Vec<&str> = allowed.iter().map(http::Method::as_str).collect();
-        problem.allow = Some(names.join(", "));
-        problem
-    })
+/// What the answer's tag and encoding depend on.
+fn tagged_and_encoded_by(headers: &HeaderMap) -> HeaderMap {
+    [header::ACCEPT_ENCODING, header::IF_NONE_MATCH]
+        .into_iter()
+        .flat_map(|name| {
+            let values = headers.get_all(&name).into_iter().cloned();
+            values
+                .map(|value| (name.clone(), value))
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }
 
-/// Matches a path against a pattern whose parameters are whole segments, `{name}`.
-fn matches(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
-    let mut parameters = Vec::new();
-    let mut given = path.split('/');
-    for wanted in pattern.split('/') {
-        let segment = given.next()?;
-        match wanted
-            .strip_prefix('{')
-            .and_then(|name| name.strip_suffix('}'))
-        {
-            Some(name) if !segment.is_empty() => {
-                parameters.push((name.to_owned(), segment.to_owned()));
-            }
-            None if wanted == segment => {}
-            _ => return None,
-        }
-    }
-    given.next().is_none().then_some(parameters)
-}
-
-/// Who is asking, after the rate limit has been spent.
-async fn identify(
+/// Reads the credentials and spends a token of the client's budget for the route's class. What
+/// has no route is paid for, too.
+async fn spend(
     db: &Database,
-    route: &Route,
+    policy: &Policy,
+    route: Option<&Route>,
     parts: &Parts,
     now: Instant,
     trace: &mut Trace,
-) -> Result<Option<Principal>, Problem> {
-    let credentials = if route.access == Access::Public {
+) -> Result<Credentials, Problem> {
+    let public = route.is_some_and(|route| route.access == Access::Public);
+    let credentials = if public {
         Credentials::None
     } else {
         authenticate::credentials(db, bearer_token(&parts.headers), now).await?
     };
-    if !matches!(credentials, Credentials::Service) {
-        let limit = config::integer("rate_limit_per_minute").await?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX / 2);
+    if matches!(credentials, Credentials::Service) {
+        return Ok(credentials);
+    }
+    let class = route.map_or(
+        match parts.method {
+            http::Method::GET => RouteClass::Read,
+            _ => RouteClass::Write,
+        },
+        |route| route.class,
+    );
+    if let Some(limit) = policy.per_minute(class).await? {
         let client = credentials.client(client_address(&parts.headers));
-        let budget = rate_limit::spend(db, &client, limit, now).await?;
+        let purse = rate_limit::purse(class, &client);
+        let budget = rate_limit::spend(db, &purse, limit, now).await?;
         trace.budget = Some(budget);
         if !budget.allowed {
             return Err(Problem::new(
@@ -262,6 +245,16 @@ async fn identify(
             .retry_after(budget.reset.unsigned_abs()));
         }
     }
+    Ok(credentials)
+}
+
+/// Who is asking, if anybody says so.
+async fn identify(
+    db: &Database,
+    credentials: Credentials,
+    now: Instant,
+    trace: &mut Trace,
+) -> Result<Option<Principal>, Problem> {
     let principal = match credentials {
         Credentials::None => None,
         Credentials::Service => Some(Principal::service()),
@@ -295,23 +288,22 @@ fn authorize(route: &Route, principal: Option<&Principal>) -> Result<(), Problem
     if allowed {
         return Ok(());
     }
-    let detail = match route.access {
+    Err(match route.access {
         Access::Permission(permission) | Access::ServiceOr(permission) => {
-            format!("This needs the permission `{}`.", permission.as_str())
+            Problem::insufficient_scope(permission.as_str())
         }
-        _ => "This is not for you.".to_owned(),
-    };
-    Err(Problem::forbidden(detail))
+        _ => Problem::forbidden("This is not for you."),
+    })
 }
 
-async fn read<B>(body: B) -> Result<Bytes, Problem>
+async fn read<B>(body: B, limit: usize) -> Result<Bytes, Problem>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    match Limited::new(body, BODY_LIMIT).collect().await {
+    match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
         Err(_) => Err(Problem::malformed("The body broke off.")),
     }
 }
@@ -328,86 +320,4 @@ fn request_id(headers: &HeaderMap) -> String {
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         })
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
-}
-
-const SECURITY_HEADERS: [(&str, &str); 5] = [
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    (
-        "content-security-policy",
-        "default-src 'none'; frame-ancestors 'none'",
-    ),
-    ("cache-control", "no-store"),
-];
-
-fn finish(result: Result<Reply, Problem>, trace: &Trace) -> Response<Full<Bytes>> {
-    let (status, mut headers, body) = match result {
-        Ok(reply) => (reply.status, reply.headers, reply.body),
-        Err(problem) => {
-            let mut headers = HeaderMap::new();
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/problem+json"),
-            );
-            let mut set = |name: HeaderName, value: Option<String>| {
-                if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-                    headers.insert(name, value);
-                }
-            };
-            set(
-                header::RETRY_AFTER,
-                problem.retry_after.map(|seconds| seconds.to_string()),
-            );
-            set(header::WWW_AUTHENTICATE, problem.challenge.clone());
-            set(header::ALLOW, problem.allow.clone());
-            let body = Bytes::from(problem.body(&trace.request_id));
-            (problem.status, headers, body)
-        }
-    };
-    for (name, value) in SECURITY_HEADERS {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
-    }
-    if let Ok(value) = HeaderValue::from_str(&trace.request_id) {
-        headers.insert("x-request-id", value);
-    }
-    if let Some(budget) = trace.budget {
-        headers.insert("ratelimit-limit", HeaderValue::from(budget.limit));
-        headers.insert("ratelimit-remaining", HeaderValue::from(budget.remaining));
-        headers.insert("ratelimit-reset", HeaderValue::from(budget.reset));
-    }
-    // Without a length the answer is chunked, and on a kept connection without TCP_NODELAY
-    // (Spin's) a chunked answer waits some 40 ms for its last bytes.
-    if status != StatusCode::NO_CONTENT {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn a_pattern_matches_whole_segments_only() {
-        assert_eq!(matches("/a/b", "/a/b"), Some(vec![]));
-        assert_eq!(
-            matches("/a/{id}", "/a/x"),
-            Some(vec![("id".into(), "x".into())])
-        );
-        for (pattern, path) in [
-            ("/a/{id}", "/a/"),
-            ("/a/{id}", "/a"),
-            ("/a/{id}", "/a/x/y"),
-            ("/a/{id}/b", "/a/x/c"),
-            ("/a", "/a/"),
-        ] {
-            assert_eq!(matches(pattern, path), None, "{pattern} {path}");
-        }
-    }
 }

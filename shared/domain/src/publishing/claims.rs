@@ -3,7 +3,8 @@
 use serde_json::json;
 use vivesphere_db::{Database, Row, Transaction, params};
 
-use super::{Claimed, Effect, Outcome, outcomes};
+use super::{Claimed, Effect, Outcome, Rules, outcomes};
+use crate::time_zone::Zone;
 use crate::{Actor, Error, Instant, audit};
 
 const DAY_MILLISECONDS: i64 = 86_400_000;
@@ -79,7 +80,8 @@ pub async fn recover(
 
 /// The bots' next due posts. A bot with a call in flight, or one to be looked for, has none; the
 /// first by time goes before the others, also while it backs off. Asked bot by bot, so its cost
-/// depends on the number of bots, not of scheduled posts.
+/// depends on the number of bots, not of scheduled posts. In the time zones of ?3 the publishing
+/// window is closed: nothing begins there, but a thread that has begun goes on.
 const DUE: &str = "
     SELECT h.post_id FROM bots b
     JOIN posts h ON h.post_id = (
@@ -87,6 +89,9 @@ const DUE: &str = "
         ORDER BY scheduled_at, post_id LIMIT 1)
     WHERE b.status = 'active' AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
         AND h.next_attempt_at <= ?1
+        AND (b.timezone NOT IN (SELECT value FROM json_each(?3))
+            OR EXISTS (SELECT 1 FROM post_parts n WHERE n.post_id = h.post_id
+                AND n.x_post_id IS NOT NULL))
         AND NOT EXISTS (SELECT 1 FROM posts q WHERE q.bot_id = b.bot_id
             AND q.state IN ('publishing', 'outcome_unknown')
             AND (q.state = 'publishing' OR q.next_attempt_at IS NOT NULL))
@@ -100,12 +105,15 @@ pub async fn claim(
     db: &Database,
     actor: &Actor,
     limit: usize,
-    lease_milliseconds: i64,
+    rules: &Rules,
 ) -> Result<Vec<Claimed>, Error> {
     let now = Instant::now();
     let limit = i64::try_from(limit).unwrap_or(1);
+    let closed = closed_zones(db, rules, now).await?;
     // Looked at without the write lock first: most ticks find nothing.
-    let due: Vec<String> = db.query(DUE, params![now.unix_millis(), limit]).await?;
+    let due: Vec<String> = db
+        .query(DUE, params![now.unix_millis(), limit, closed.as_str()])
+        .await?;
     let mut claimed = Vec::new();
     let transaction = if due.is_empty() {
         db.relaxed_transaction().await?
@@ -114,12 +122,10 @@ pub async fn claim(
     };
     if !due.is_empty() {
         let due: Vec<String> = transaction
-            .query(DUE, params![now.unix_millis(), limit])
+            .query(DUE, params![now.unix_millis(), limit, closed.as_str()])
             .await?;
         for post_id in due {
-            if let Some(call) =
-                claim_one(&transaction, actor, &post_id, now, lease_milliseconds).await?
-            {
+            if let Some(call) = claim_one(&transaction, actor, &post_id, now, rules).await? {
                 claimed.push(call);
             }
         }
@@ -136,12 +142,27 @@ pub async fn claim(
     Ok(claimed)
 }
 
+/// The time zones of bots in which posts may not begin to go out now, as a JSON list.
+async fn closed_zones(db: &Database, rules: &Rules, now: Instant) -> Result<String, Error> {
+    if rules.windows.always_open() {
+        return Ok("[]".to_owned());
+    }
+    let mut zones: Vec<String> = db
+        .query(
+            "SELECT DISTINCT timezone FROM bots WHERE status = 'active' AND deleted_at IS NULL",
+            params![],
+        )
+        .await?;
+    zones.retain(|name| Zone::parse(name).is_ok_and(|zone| !rules.windows.is_open(&zone, now)));
+    Ok(json!(zones).to_string())
+}
+
 async fn claim_one(
     transaction: &Transaction,
     actor: &Actor,
     post_id: &str,
     now: Instant,
-    lease_milliseconds: i64,
+    rules: &Rules,
 ) -> Result<Option<Claimed>, Error> {
     let row: Option<Row> = transaction
         .query_optional(
@@ -173,7 +194,7 @@ async fn claim_one(
         in_reply_to: row.text_optional(4)?,
         spent: row.get(5)?,
         attempt: row.get(6)?,
-        leased_until: now.plus_millis(lease_milliseconds),
+        leased_until: now.plus_millis(rules.lease_milliseconds),
     };
     transaction
         .execute(
@@ -209,7 +230,7 @@ async fn claim_one(
         &json!({"attempt": claimed.attempt}),
     )
     .await?;
-    if row.get::<i64>(8)? >= row.get::<i64>(7)? {
+    if row.get::<i64>(8)? >= row.get::<i64>(7)?.min(rules.daily_post_limit) {
         let oldest: i64 = row.get_optional(9)?.unwrap_or_else(|| now.unix_millis());
         let free = Instant::from_unix_millis(oldest + DAY_MILLISECONDS);
         let outcome = Outcome {

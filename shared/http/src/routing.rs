@@ -1,0 +1,99 @@
+//! Which row of the route table a request belongs to.
+
+use http::Method;
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::{Problem, Route};
+
+/// The route of a path and method, with its parameters: 404 when no route has the path,
+/// 405 with `Allow` when none of them has the method.
+pub(crate) fn find(
+    routes: &'static [Route],
+    parts: &Parts,
+) -> Result<(&'static Route, Vec<(String, String)>), Problem> {
+    let path = parts.uri.path();
+    let mut allowed = Vec::new();
+    let mut best: Option<(&Route, Vec<(String, String)>)> = None;
+    for route in routes {
+        let Some(parameters) = matches(route.path, path) else {
+            continue;
+        };
+        // A literal segment wins over a parameter: "/bots/list" is not a bot's id.
+        let literal_elsewhere = routes
+            .iter()
+            .any(|other| other.path == path && route.path != path);
+        if literal_elsewhere {
+            continue;
+        }
+        allowed.push(route.method.as_http());
+        if route.method.as_http() == parts.method {
+            best = Some((route, parameters));
+        }
+    }
+    best.ok_or_else(|| {
+        if allowed.is_empty() {
+            return Problem::not_found();
+        }
+        let mut problem = Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "This path does not have that method.",
+        );
+        let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        problem.allow = Some(names.join(", "));
+        problem
+    })
+}
+
+/// Matches a path against a pattern whose parameters are whole segments, `{name}`.
+fn matches(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
+    let mut parameters = Vec::new();
+    let mut given = path.split('/');
+    for wanted in pattern.split('/') {
+        let segment = given.next()?;
+        match wanted
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
+            Some(name) if !segment.is_empty() => {
+                parameters.push((name.to_owned(), segment.to_owned()));
+            }
+            None if wanted == segment => {}
+            _ => return None,
+        }
+    }
+    given.next().is_none().then_some(parameters)
+}
+
+/// The methods of a path.
+pub(crate) fn methods(routes: &[Route], path: &str) -> Vec<Method> {
+    routes
+        .iter()
+        .filter(|route| matches(route.path, path).is_some())
+        .map(|route| route.method.as_http())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_pattern_matches_whole_segments_only() {
+        assert_eq!(matches("/a/b", "/a/b"), Some(vec![]));
+        assert_eq!(
+            matches("/a/{id}", "/a/x"),
+            Some(vec![("id".into(), "x".into())])
+        );
+        for (pattern, path) in [
+            ("/a/{id}", "/a/"),
+            ("/a/{id}", "/a"),
+            ("/a/{id}", "/a/x/y"),
+            ("/a/{id}/b", "/a/x/c"),
+            ("/a", "/a/"),
+        ] {
+            assert_eq!(matches(pattern, path), None, "{pattern} {path}");
+        }
+    }
+}
