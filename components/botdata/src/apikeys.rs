@@ -30,5 +30,5 @@ pub(crate) async fn open(context: Context) -> Result<Reply, Problem> {
         version,
         key: key.expose(),
     };
-    Ok(Reply::ok(&opened)?.not_kept())
+    Reply::ok(&opened)
 }

@@ -74,7 +74,7 @@ pub(crate) async fn reveal(context: Context) -> Result<Reply, Problem> {
     )
     .await?;
     let revealed = json!({"bot_id": bot_id, "version": version, "data": data});
-    Ok(Reply::ok(&revealed)?.not_kept())
+    Reply::ok(&revealed)
 }
 
 pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {

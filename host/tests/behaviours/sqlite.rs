@@ -229,5 +229,11 @@ async fn a_statement_ends_with_its_instance() {
     };
     eventually(write).await;
     let answer = run(&host, "SELECT id FROM t", &json!([])).await.json();
-    assert_eq!(answer["rows"], json!([[7]]));
+    // A write that waited for the dying one may have been cut off from its caller, not from the
+    // database, and tried again.
+    let rows = answer["rows"].as_array().unwrap().clone();
+    assert!(
+        !rows.is_empty() && rows.iter().all(|row| *row == json!([7])),
+        "{rows:?}"
+    );
 }

@@ -5,7 +5,6 @@ use vivesphere_crypto::sha256_hex;
 use vivesphere_db::Database;
 use vivesphere_domain::{Instant, idempotency_keys as keys};
 
-use crate::reply::Kept;
 use crate::{FieldError, Problem, Reply};
 
 /// A key that this request holds until its answer is kept or the key is let go.
@@ -95,13 +94,9 @@ impl Held {
         result: &Result<Reply, Problem>,
         confidential: bool,
     ) -> Result<(), vivesphere_db::Error> {
-        let kept = result.as_ref().ok().and_then(|reply| match &reply.kept {
-            Kept::Whole => Some((reply, &reply.body)),
-            Kept::Instead(body) => Some((reply, body)),
-            Kept::Nothing => None,
-        });
-        match kept {
-            Some((reply, body)) => {
+        match result {
+            Ok(reply) => {
+                let body = reply.kept.as_ref().unwrap_or(&reply.body);
                 let body = String::from_utf8_lossy(body);
                 let body = (!confidential).then_some(&*body);
                 keys::answer(
@@ -113,7 +108,7 @@ impl Held {
                 )
                 .await
             }
-            None => keys::release(db, &self.principal_id, &self.key).await,
+            Err(_) => keys::release(db, &self.principal_id, &self.key).await,
         }
     }
 }

@@ -21,20 +21,10 @@ pub struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    pub(crate) kept: Kept,
+    /// What an `Idempotency-Key` keeps for the same request's next time, where it is not the body.
+    pub(crate) kept: Option<Bytes>,
     /// In the body's place.
     pub(crate) stream: Option<ReplyStream>,
-}
-
-/// What of an answer an `Idempotency-Key` keeps for the same request's next time.
-#[derive(Debug)]
-pub(crate) enum Kept {
-    /// All of it.
-    Whole,
-    /// This body in place of the one that was sent.
-    Instead(Bytes),
-    /// Nothing: the request is answered anew.
-    Nothing,
 }
 
 impl fmt::Debug for Reply {
@@ -58,7 +48,7 @@ impl Reply {
             status,
             headers,
             body: body.into(),
-            kept: Kept::Whole,
+            kept: None,
             stream: None,
         }
     }
@@ -107,7 +97,7 @@ impl Reply {
             status: StatusCode::NO_CONTENT,
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            kept: Kept::Whole,
+            kept: None,
             stream: None,
         }
     }
@@ -119,15 +109,8 @@ impl Reply {
     /// As [`Reply::json`].
     pub fn kept_as(mut self, value: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_vec(value).map_err(Problem::internal)?;
-        self.kept = Kept::Instead(body.into());
+        self.kept = Some(body.into());
         Ok(self)
-    }
-
-    /// For an answer with a secret that changed nothing: none of it is kept.
-    #[must_use]
-    pub fn not_kept(mut self) -> Self {
-        self.kept = Kept::Nothing;
-        self
     }
 
     /// Adds a header.

@@ -99,10 +99,12 @@ fn parse_window(json: &Json) -> Result<PublishingWindow, (String, &'static str)>
             .ok_or((format!("/{name}"), "must be a time of day such as 08:00"))
     };
     let (from, to) = (time("from")?, time("to")?);
-    if from == to || from == DAY || to == 0 {
+    if from == to || from == DAY {
         let detail = "must not be the moment of its opening; the whole day is 00:00 to 24:00";
         return Err(("/to".to_owned(), detail));
     }
+    // A window that closes at midnight closes at the end of its day.
+    let to = if to == 0 { DAY } else { to };
     let mut days = match object.get("days") {
         None => Day::ALL.to_vec(),
         Some(list) => parse_days(list)?,
