@@ -15,7 +15,7 @@ async fn with_timeout(timeout: u64) -> Host {
 async fn a_request_without_an_answer_is_given_up() {
     let host = with_timeout(500).await;
     let began = Instant::now();
-    host.get("/slow?ms=10000").await.from_host(504);
+    host.get("/slow?ms=10000").await.is_the_hosts(504);
     took(began, 500..3000);
     assert_eq!(host.get("/slow?ms=100").await.ok(), "slow");
 }
@@ -26,7 +26,7 @@ async fn others_in_the_same_instance_are_not_given_up_with_it() {
     let given_up = host.spawn("/slow?ms=10000");
     tokio::time::sleep(Duration::from_millis(700)).await;
     let other = host.spawn("/count?ms=700");
-    given_up.await.unwrap().from_host(504);
+    given_up.await.unwrap().is_the_hosts(504);
     assert_eq!(other.await.unwrap().json()["served"], 1);
 }
 
@@ -41,7 +41,7 @@ async fn a_stream_is_never_given_up() {
     // Not even when a request beside it is.
     let stream = host.spawn("/stream?count=6&ms=400");
     tokio::time::sleep(Duration::from_millis(100)).await;
-    host.get("/slow?ms=10000").await.from_host(504);
+    host.get("/slow?ms=10000").await.is_the_hosts(504);
     assert_eq!(stream.await.unwrap().ok(), "0\n1\n2\n3\n4\n5\n");
 }
 
@@ -70,7 +70,7 @@ async fn an_endless_loop_is_stopped_and_others_are_served_meanwhile() {
     }
     assert!(served > 5, "only {served} were served");
     for one in loops {
-        one.await.unwrap().from_host(504);
+        one.await.unwrap().is_the_hosts(504);
     }
     took(began, 1500..15000);
     assert_eq!(host.get("/hello").await.ok(), "hello");
@@ -84,7 +84,7 @@ async fn an_instance_may_not_take_more_memory_than_it_is_given() {
         .start()
         .await;
     assert_eq!(host.get("/allocate?mib=10").await.ok(), "10");
-    host.get("/allocate?mib=40").await.from_host(500);
+    host.get("/allocate?mib=40").await.is_the_hosts(500);
     assert_eq!(host.get("/allocate?mib=10").await.ok(), "10");
     // Each instance has its own: two at once have twice as much.
     let many: Vec<_> = (0..6).map(|_| host.spawn("/allocate?mib=10")).collect();
@@ -97,14 +97,14 @@ async fn an_instance_may_not_take_more_memory_than_it_is_given() {
 async fn a_trap_answers_500_and_the_next_request_is_served() {
     let host = App::guest("").start().await;
     for _ in 0..3 {
-        host.get("/trap").await.from_host(500);
+        host.get("/trap").await.is_the_hosts(500);
         assert_eq!(host.get("/hello").await.ok(), "hello");
     }
     // As in Spin, it takes the other requests of its instance with it.
     let beside = host.spawn("/slow?ms=3000");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    host.get("/trap").await.from_host(500);
-    beside.await.unwrap().from_host(500);
+    host.get("/trap").await.is_the_hosts(500);
+    beside.await.unwrap().is_the_hosts(500);
     assert_eq!(host.get("/hello").await.ok(), "hello");
 }
 
@@ -117,7 +117,7 @@ async fn a_stream_whose_instance_traps_is_cut_not_ended() {
         .await
         .unwrap();
     assert!(stream.chunk().await.unwrap().is_some());
-    host.get("/trap").await.from_host(500);
+    host.get("/trap").await.is_the_hosts(500);
     loop {
         match stream.chunk().await {
             Ok(Some(_)) => {}

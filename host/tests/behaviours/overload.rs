@@ -27,7 +27,7 @@ async fn some_wait_and_the_rest_are_sent_away() {
         if answer.status == 200 {
             served += 1;
         } else {
-            answer.from_host(503);
+            answer.is_the_hosts(503);
             let seconds: u64 = answer.headers["retry-after"]
                 .to_str()
                 .unwrap()
@@ -57,7 +57,7 @@ async fn nobody_waits_longer_than_the_request_timeout() {
         answers.into_iter().partition(|answer| answer.status == 200);
     assert_eq!((served.len(), sent_away.len()), (1, 3), "{sent_away:?}");
     for answer in sent_away {
-        answer.from_host(503);
+        answer.is_the_hosts(503);
         assert!(answer.headers.contains_key("retry-after"));
     }
 }

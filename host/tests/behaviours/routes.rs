@@ -73,7 +73,7 @@ async fn an_unrouted_path_is_a_bare_404() {
     .await;
     assert_eq!(host.get("/only").await.ok(), "hello");
     for path in ["/", "/onl", "/only/more", "//only", "/ONLY"] {
-        host.get(path).await.from_host(404);
+        host.get(path).await.is_the_hosts(404);
     }
 }
 
@@ -96,10 +96,10 @@ async fn a_private_component_cannot_be_reached_from_outside() {
     .start()
     .await;
     for path in ["/hidden", "/", "/hidden.spin.internal", "/..."] {
-        host.get(path).await.from_host(404);
+        host.get(path).await.is_the_hosts(404);
     }
     let named = host
         .request("GET", "/hello")
         .header("host", "hidden.spin.internal");
-    crate::support::send(named).await.from_host(404);
+    crate::support::send(named).await.is_the_hosts(404);
 }

@@ -222,7 +222,7 @@ async fn a_statement_ends_with_its_instance() {
     let endless = NUMBERS.replace("1000", "1000000000000");
     let sql = format!("INSERT INTO t {endless} SELECT count(*) FROM n");
     let query = [("sql", sql.as_str())];
-    host.ask("/sqlite", &query).await.from_host(504);
+    host.ask("/sqlite", &query).await.is_the_hosts(504);
     let write = || async {
         let answer = run(&host, "INSERT INTO t VALUES (7)", &json!([])).await;
         (answer.status == 200 && answer.json()["late"].is_null()).then_some(())

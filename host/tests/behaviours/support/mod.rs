@@ -286,7 +286,7 @@ impl Answer {
     }
 
     /// An answer of the host itself, in the component's place.
-    pub(crate) fn from_host(&self, status: u16) {
+    pub(crate) fn is_the_hosts(&self, status: u16) {
         let found = (self.status, self.text.as_str());
         assert_eq!(found, (status, ""), "{self:?}");
         assert_eq!(self.headers["content-length"], "0");
