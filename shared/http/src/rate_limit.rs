@@ -3,7 +3,8 @@
 //! A client has so many tokens for each minute of the clock and each class of routes. They are
 //! counted in the database, from which an instance leases them in blocks and spends them from its
 //! memory. A token is counted before it is spent, so all instances together never admit more than
-//! the limit, and a restart forgets nothing. What an instance has leased and does not spend
+//! the limit, and a restart forgets nothing; only of limits over a thousand an instance may spend a
+//! 256th while it is asking for more. What an instance has leased and does not spend
 //! within the minute is lost to the client, so blocks are small where that would be felt: a block
 //! is at most a quarter of what this instance has spent for the client in this minute, and an
 //! eighth of what is left.
@@ -22,6 +23,8 @@ const WINDOW: i64 = 60_000;
 const REMEMBERED: usize = 1024;
 /// Of a large limit one block is this share at once: losing it is not felt.
 const SHARE: i64 = 256;
+/// Limits of which less than this may be spent on credit give none.
+const LEAST_CREDIT: i64 = 4;
 /// Most tokens of a block: an instance serves 128 requests in its life.
 const BLOCK: i64 = 32;
 
@@ -45,6 +48,10 @@ struct Lease {
     untaken: i64,
     /// Tokens that this instance has spent.
     spent: i64,
+    /// Whether a request of this instance is asking the database for more.
+    asking: bool,
+    /// Tokens spent meanwhile on what it will bring.
+    credit: i64,
 }
 
 impl Lease {
@@ -55,7 +62,21 @@ impl Lease {
             held: 0,
             untaken: limit,
             spent: 0,
+            asking: false,
+            credit: 0,
         }
+    }
+
+    /// Admits a request while another one of this instance asks: else all that come in that
+    /// moment would ask, each for itself. Small limits, where it would be felt, give no credit.
+    fn spend_on_credit(&mut self) -> Option<(bool, i64)> {
+        let most = (self.limit / SHARE).min(BLOCK);
+        if !self.asking || most < LEAST_CREDIT || self.credit >= most || self.untaken <= most {
+            return None;
+        }
+        self.credit += 1;
+        self.spent += 1;
+        Some((true, self.untaken))
     }
 
     /// Whether a request is admitted and what is left; `None` when the database has to be asked.
@@ -81,6 +102,9 @@ impl Lease {
     fn leased(&mut self, block: i64, used: i64) {
         // Other requests of this instance may have leased meanwhile: theirs stays.
         self.held += (self.limit - (used - block)).clamp(0, block);
+        self.held = (self.held - self.credit).max(0);
+        self.credit = 0;
+        self.asking = false;
         self.untaken = (self.limit - used).max(0);
     }
 }
@@ -137,7 +161,9 @@ pub(crate) async fn spend(
         allowed,
     };
     let (known, block) = with_lease(purse, window_start, limit, |lease| {
-        (lease.spend(), lease.next_block())
+        let known = lease.spend().or_else(|| lease.spend_on_credit());
+        lease.asking |= known.is_none();
+        (known, lease.next_block())
     });
     if let Some(known) = known {
         return Ok(budget(known));
