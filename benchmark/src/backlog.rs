@@ -40,7 +40,8 @@ pub(crate) fn copy(
     due: bool,
 ) -> anyhow::Result<()> {
     let moment = due.then(|| chrono::Utc::now().timestamp_millis() - 1000);
-    let transaction = database.transaction()?;
+    let transaction =
+        database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction.execute_batch(
         "CREATE TEMP TABLE post AS SELECT * FROM posts LIMIT 0;
          CREATE TEMP TABLE part AS SELECT * FROM post_parts LIMIT 0;",
