@@ -111,14 +111,6 @@ pub async fn optional_text(name: &str) -> Result<Option<&'static str>, Misconfig
     }
 }
 
-/// One of a setting's words, such as `info` for `log_level`.
-///
-/// # Errors
-/// As [`text`].
-pub async fn choice(name: &str) -> Result<&'static str, Misconfigured> {
-    text(name).await
-}
-
 /// A URL.
 ///
 /// # Errors

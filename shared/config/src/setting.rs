@@ -44,8 +44,6 @@ pub enum Kind {
         /// Largest.
         max: u64,
     },
-    /// One of these words.
-    Choice(&'static [&'static str]),
 }
 
 /// One row of the table.
@@ -70,7 +68,7 @@ pub struct Setting {
 pub enum Value {
     /// Nothing given for a setting that may be empty.
     Absent,
-    /// From [`Kind::Text`] and [`Kind::Choice`].
+    /// From [`Kind::Text`].
     Text(String),
     /// From [`Kind::Url`].
     Url(Url),
@@ -123,7 +121,6 @@ impl Setting {
                 .to_owned(),
             Kind::Password { min } => format!("text of at least {min} characters on one line"),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Kind::Choice(words) => format!("one of {}", words.join(", ")),
         };
         if self.may_be_empty {
             format!("empty, or {form}")
@@ -170,7 +167,6 @@ impl Kind {
                     .contains(&number)
                     .then_some(Value::Integer(number))
             }
-            Kind::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
         }
     }
 }

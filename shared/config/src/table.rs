@@ -3,7 +3,7 @@
 use crate::setting::{Kind, Setting};
 
 /// Every setting that a deployment gives. Nothing else is configurable through variables.
-pub static SETTINGS: [Setting; 25] = [
+pub static SETTINGS: [Setting; 24] = [
     Setting {
         name: "bootstrap_admin_username",
         kind: Kind::Text { min: 1, max: 64 },
@@ -201,14 +201,6 @@ pub static SETTINGS: [Setting; 25] = [
         may_be_empty: false,
         secret: false,
         description: "Days for which a refresh token is valid.",
-    },
-    Setting {
-        name: "log_level",
-        kind: Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
-        default: Some("info"),
-        may_be_empty: false,
-        secret: false,
-        description: "Least important level that components log.",
     },
 ];
 

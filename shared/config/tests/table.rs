@@ -154,12 +154,6 @@ fn passwords_have_a_least_length_and_one_line() {
 }
 
 #[test]
-fn a_choice_is_one_of_its_words() {
-    assert!(accepts("log_level", "debug"));
-    assert!(!accepts("log_level", "loud"));
-}
-
-#[test]
 fn the_message_names_the_setting_and_the_form() {
     let Err(malformed) = setting("jwt_signing_key").unwrap().parse("canary-0451") else {
         panic!("a refusal was expected");
