@@ -84,7 +84,7 @@ pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
     let vault = opened_vault().await?;
     let mut rotated = 0;
     loop {
-        let (bots, bots_left) = botdata::rotate(&context.db, &vault, BATCH).await?;
+        let (bots, bots_left) = botdata::rewrap(&context.db, &vault, BATCH).await?;
         let (keys, keys_left) = apikeys::vault::rewrap(&context.db, &vault, BATCH).await?;
         let (done, remaining) = (bots + keys, bots_left + keys_left);
         rotated += done;

@@ -183,7 +183,7 @@ pub async fn reveal(
     let data: Data = serde_json::from_slice(plain.expose())
         .map_err(|_| Error::Internal("the sealed data is not what was stored".to_owned()))?;
     if vault.needs_rotation(&stored.sealed) {
-        rotate_one(db, vault, &stored).await?;
+        rewrap_one(db, vault, &stored).await?;
     }
     if !principal.is_service() {
         let transaction = db.transaction().await?;
@@ -195,7 +195,7 @@ pub async fn reveal(
 }
 
 /// Seals one row under the current key, unless it has changed meanwhile.
-async fn rotate_one(db: &Database, vault: &Vault, stored: &StoredData) -> Result<(), Error> {
+async fn rewrap_one(db: &Database, vault: &Vault, stored: &StoredData) -> Result<(), Error> {
     let bound = bound_to(&stored.bot_id, stored.version);
     let sealed = vault
         .rewrap(&stored.sealed, &bound, &bound)
@@ -223,7 +223,7 @@ async fn rotate_one(db: &Database, vault: &Vault, stored: &StoredData) -> Result
 ///
 /// # Errors
 /// [`Error::Internal`] for a row that does not open; storage.
-pub async fn rotate(db: &Database, vault: &Vault, limit: i64) -> Result<(usize, i64), Error> {
+pub async fn rewrap(db: &Database, vault: &Vault, limit: i64) -> Result<(usize, i64), Error> {
     let rows: Vec<StoredData> = db
         .query(
             &format!("SELECT {COLUMNS} FROM botdata WHERE key_id <> ? ORDER BY bot_id LIMIT ?"),
@@ -231,7 +231,7 @@ pub async fn rotate(db: &Database, vault: &Vault, limit: i64) -> Result<(usize, 
         )
         .await?;
     for row in &rows {
-        rotate_one(db, vault, row).await?;
+        rewrap_one(db, vault, row).await?;
     }
     let remaining: Option<i64> = db
         .query_optional(
