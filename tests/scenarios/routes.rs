@@ -18,6 +18,7 @@ fn routes() -> Vec<&'static Route> {
         botdata::ROUTES,
         publisher::ROUTES,
         health::ROUTES,
+        docs::ROUTES,
     ]
     .into_iter()
     .flatten()
@@ -114,12 +115,7 @@ async fn without_a_token_only_public_routes_answer() {
                     assert!(answer.status < 500, "{}: {}", answer.asked, answer.text);
                 }
                 Access::Service => assert_eq!(answer.status, 404, "{}", answer.asked),
-                _ => assert_eq!(
-                    answer.any_problem()["status"],
-                    401,
-                    "{}",
-                    answer.asked
-                ),
+                _ => assert_eq!(answer.any_problem()["status"], 401, "{}", answer.asked),
             }
         }
     }

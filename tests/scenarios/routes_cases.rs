@@ -138,5 +138,10 @@ pub(crate) fn all() -> Vec<Case> {
         get("/api/v1/health"),
         get("/api/v1/health/ready"),
         get("/api/v1/health/detailed"),
+        // docs
+        get("/api/v1/openapi.json"),
+        get("/docs"),
+        get("/docs/page.css"),
+        get("/docs/page.js"),
     ]
 }

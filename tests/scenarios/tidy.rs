@@ -131,6 +131,7 @@ fn dependencies_point_one_way() {
         ("domain", &["db", "crypto", "config"]),
         ("x-api", &["db", "crypto", "config"]),
         ("http", &["domain", "db", "crypto", "config"]),
+        ("api", &["http", "domain"]),
     ]);
     for (name, dependencies) in crates("shared") {
         let Some(allowed) = allowed.get(name.as_str()) else {

@@ -1,5 +1,7 @@
 //! The vault: sealed data of bots. The only component with the vault key.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
 mod wire;
 

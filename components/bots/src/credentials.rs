@@ -207,12 +207,12 @@ pub(crate) async fn access_token(context: Context) -> Result<Reply, Problem> {
             "X does not accept a token that it has just given: is the account locked?",
         )
     })?;
-    Reply::ok(&json!({
-        "access_token": stored.access_token.expose(),
-        "version": version,
-        "x_user_id": x_user_id,
-        "expires_at": stored.expires_at,
-    }))
+    Reply::ok(&wire::AccessToken {
+        access_token: stored.access_token.expose(),
+        version,
+        x_user_id: &x_user_id,
+        expires_at: stored.expires_at,
+    })
 }
 
 /// Whose account it is; asked of X once, and needed before anything can be reconciled. `None`

@@ -102,10 +102,7 @@ fn run(
     rows_sender: &mpsc::Sender<Vec<RowResult>>,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(statement)?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let _ = columns_sender.send(columns);
     let mut rows = statement.query(rusqlite::params_from_iter(

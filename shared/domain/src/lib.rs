@@ -26,6 +26,7 @@ pub mod post_state;
 pub mod posts;
 mod principal;
 pub mod publishing;
+mod schema;
 pub mod sessions;
 pub mod signing_keys;
 pub mod time_zone;

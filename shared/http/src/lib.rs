@@ -18,7 +18,7 @@ mod serve;
 
 pub use authenticate::verify;
 pub use context::Context;
-pub use problem::{FieldError, Problem};
+pub use problem::{FieldError, Problem, ProblemBody};
 pub use reply::Reply;
 pub use route::{Access, Handler, HandlerFuture, Route, Verb};
 pub use serve::serve;
