@@ -4,7 +4,7 @@ use vivesphere_http::{Context, HeaderValue, Problem, Reply, StatusCode, header};
 
 /// Its own script and style, calls to its own origin, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 fn file(content_type: &'static str, text: &'static str) -> Reply {
     // Asked for again each time: it changes with the deployment.
