@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import uuid
 
 import requests
 import schemathesis
@@ -58,7 +59,11 @@ def fetch_again(name: str) -> list[str]:
 
 
 def put(fields: dict, name: str) -> None:
-    """Mostly an id of something, now and then what the fuzzer made up."""
+    """In place of an id that was made up mostly one of something that exists."""
+    try:
+        uuid.UUID(fields[name])
+    except (TypeError, ValueError, AttributeError):
+        return
     if chosen.random() < 0.7 and (ids := fetch_again(name)):
         fields[name] = chosen.choice(ids)
 

@@ -46,7 +46,13 @@ async fn the_page_shows_every_operation_and_tries_them() {
         .as_object()
         .unwrap()
         .values()
-        .map(|item| item.as_object().unwrap().keys().filter(|key| *key != "servers").count())
+        .map(|item| {
+            item.as_object()
+                .unwrap()
+                .keys()
+                .filter(|key| *key != "servers")
+                .count()
+        })
         .sum();
 
     let docs = format!("{}/docs", app.base_url);
@@ -106,7 +112,10 @@ async fn the_page_shows_every_operation_and_tries_them() {
     try_it(&browser, &docs, admin.token.as_deref().unwrap()).await;
     on_a_phone(&browser, &docs).await;
     let complaints = browser.complaints().await;
-    let own: Vec<&String> = complaints.iter().filter(|it| !it.contains("/auth/me")).collect();
+    let own: Vec<&String> = complaints
+        .iter()
+        .filter(|it| !it.contains("/auth/me"))
+        .collect();
     assert!(own.is_empty(), "{own:#?}");
 }
 
@@ -114,7 +123,9 @@ async fn the_page_shows_every_operation_and_tries_them() {
 async fn try_it(browser: &Browser, docs: &str, token: &str) {
     browser.open("about:blank").await;
     browser.open(&format!("{docs}#get_auth_me")).await;
-    browser.wait_for("document.getElementById('get_auth_me')?.open").await;
+    browser
+        .wait_for("document.getElementById('get_auth_me')?.open")
+        .await;
     let me = "document.getElementById('get_auth_me')";
     // Its address has put the focus on it: Enter shuts it and opens it.
     browser.press(ENTER).await;
@@ -126,8 +137,13 @@ async fn try_it(browser: &Browser, docs: &str, token: &str) {
         .await;
     browser.press(ENTER).await;
     let said = format!("{me}.querySelector('.try [role=status]')?.textContent ?? ''");
-    for (typed, expected) in [("", "\"missing_credentials\""), (token, "\"username\": \"admin\"")] {
-        browser.run("document.getElementById('token').focus()").await;
+    for (typed, expected) in [
+        ("", "\"missing_credentials\""),
+        (token, "\"username\": \"admin\""),
+    ] {
+        browser
+            .run("document.getElementById('token').focus()")
+            .await;
         browser.press(typed).await;
         browser
             .wait_for(&format!("{me}.querySelector('.try button')"))
@@ -141,7 +157,9 @@ async fn try_it(browser: &Browser, docs: &str, token: &str) {
             .await;
     }
     let line = browser
-        .run(&format!("return {me}.querySelector('.try pre').textContent"))
+        .run(&format!(
+            "return {me}.querySelector('.try pre').textContent"
+        ))
         .await;
     assert!(line.as_str().unwrap().contains("Bearer $TOKEN"), "{line}");
     let kept = browser
@@ -159,7 +177,9 @@ async fn try_it(browser: &Browser, docs: &str, token: &str) {
 
 async fn on_a_phone(browser: &Browser, docs: &str) {
     let phone = json!({"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": true});
-    browser.command("Emulation.setDeviceMetricsOverride", phone).await;
+    browser
+        .command("Emulation.setDeviceMetricsOverride", phone)
+        .await;
     browser.open("about:blank").await;
     browser.open(&format!("{docs}#patch_bots_by_bot_id")).await;
     browser

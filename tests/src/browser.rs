@@ -41,7 +41,11 @@ impl Browser {
             driver,
         };
         let end = Instant::now() + Duration::from_secs(20);
-        while browser.try_call("GET", "/status", Value::Null).await.is_err() {
+        while browser
+            .try_call("GET", "/status", Value::Null)
+            .await
+            .is_err()
+        {
             assert!(Instant::now() < end, "chromedriver does not answer");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -62,9 +62,10 @@ pub(crate) enum CredentialsType {
 pub(crate) struct Credentials {
     #[serde(rename = "type")]
     pub(crate) _type: CredentialsType,
-    #[schemars(length(min = 1), regex(pattern = "^[!-~]+$"))]
+    #[schemars(regex(pattern = "^[!-~]{1,4096}$"))]
     pub(crate) access_token: String,
     #[serde(default)]
+    #[schemars(regex(pattern = "^[!-~]{1,4096}$"))]
     pub(crate) refresh_token: Option<String>,
     #[serde(default)]
     #[schemars(extend("format" = "date-time"))]

@@ -133,7 +133,10 @@ async fn prepare(app: &App, fake: &FakeX, admin: &Client) {
 async fn sessions(app: &App, user: &Client) -> Vec<String> {
     let mut sessions = Vec::new();
     for _ in 0..SESSIONS {
-        let again = app.anonymous().sign_in(&user.username, &user.password).await;
+        let again = app
+            .anonymous()
+            .sign_in(&user.username, &user.password)
+            .await;
         sessions.extend(again.token);
     }
     sessions
