@@ -129,12 +129,13 @@ impl Browser {
         self.post("/goog/cdp/execute", body).await;
     }
 
-    /// What the browser has complained of since it was last asked.
+    /// What the browser has warned of, and its errors, since it was last asked.
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", json!({"type": "browser"})).await;
         let entries = log.as_array().cloned().unwrap_or_default();
         entries
             .iter()
+            .filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING")
             .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
             .collect()
     }

@@ -5,7 +5,7 @@ function make(tag, properties, ...children) {
   const { dataset, ...rest } = properties ?? {};
   const element = Object.assign(document.createElement(tag), rest);
   Object.assign(element.dataset, dataset);
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return element;
 }
 
