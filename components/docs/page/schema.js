@@ -6,7 +6,7 @@ class Schemas {
     this.root = root;
   }
 
-  /** What a reference stands for; anything else is itself. */
+  /** What a reference stands for; anything else is itself. A schema that is `true` says nothing. */
   at(value) {
     const seen = new Set();
     while (value && typeof value.$ref === "string" && !seen.has(value.$ref)) {
@@ -19,7 +19,7 @@ class Schemas {
       );
       value = Object.keys(beside).length ? { ...target, ...beside } : target;
     }
-    return value ?? {};
+    return value && typeof value === "object" ? value : {};
   }
 
   /** The last part of a reference: the schema's name. */
