@@ -122,6 +122,14 @@ fn expected() -> BTreeMap<&'static str, Grant> {
             },
         ),
         (
+            "docs",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
             "logs",
             Grant {
                 variables: &["rate_limit_per_minute"],
@@ -285,7 +293,8 @@ fn only_what_is_meant_for_the_outside_has_a_route() {
     for trigger in manifest["trigger"]["http"].as_array_of_tables().unwrap() {
         let route = trigger["route"].as_str().unwrap();
         assert!(
-            route.starts_with("/api/v1/") || route == "/.well-known/jwks.json",
+            route.starts_with("/api/v1/")
+                || ["/.well-known/jwks.json", "/docs/..."].contains(&route),
             "{route}"
         );
         assert!(!route.contains("internal"), "{route}");

@@ -232,5 +232,10 @@ pub(crate) fn all() -> Vec<Case> {
             json!({"key": "a-key-of-them"}),
         ),
         act("/api/v1/apikeys/{apikey_id}/check"),
+        // docs
+        get("/api/v1/openapi.json"),
+        get("/docs"),
+        get("/docs/page.css"),
+        get("/docs/page.js"),
     ]
 }

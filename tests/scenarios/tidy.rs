@@ -129,6 +129,7 @@ fn dependencies_point_one_way() {
         ("x-api", &["db", "crypto", "config"]),
         ("settings", &["domain", "db", "config"]),
         ("http", &["settings", "domain", "db", "crypto", "config"]),
+        ("api", &["http", "domain"]),
     ]);
     for (name, dependencies) in crates("shared") {
         let Some(allowed) = allowed.get(name.as_str()) else {

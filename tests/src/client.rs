@@ -11,6 +11,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, redirect};
 use serde_json::{Value, json};
 
+use crate::contract;
+
 /// Every answer that was got, as text.
 pub(crate) type Transcript = Arc<Mutex<String>>;
 
@@ -155,6 +157,10 @@ impl Client {
         let response = change(request).send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
+        let (name, whole) = asked.split_once(' ').unwrap_or_default();
+        let described = whole.strip_prefix(&self.base).unwrap_or(whole);
+        let described = described.split('?').next().unwrap_or_default();
+        contract::check(name, described, status, &headers, &text);
         let mut transcript = self.transcript.lock().unwrap();
         let without_query = asked.split('?').next().unwrap_or_default();
         let _ = writeln!(transcript, "{without_query} {status} {headers:?}\n{text}");

@@ -2,7 +2,9 @@
 //! ([`client`]), and stand-ins for the services outside ([`fake_x`]).
 
 pub mod app;
+pub mod browser;
 pub mod build;
 pub mod client;
+mod contract;
 pub mod fake_x;
 pub mod launch;

@@ -1,5 +1,7 @@
 //! Access keys to this API: made, seen and revoked. What they open is decided in `shared/http`.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
 mod wire;
 

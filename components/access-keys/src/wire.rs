@@ -1,14 +1,17 @@
 //! The JSON of this component.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_domain::Instant;
 use vivesphere_domain::access_keys::AccessKey;
+use vivesphere_domain::permissions::Permission;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccessKey {
     pub(crate) name: String,
     /// Names of permissions.
+    #[schemars(with = "Vec<Permission>")]
     pub(crate) scopes: Vec<String>,
     #[serde(default)]
     pub(crate) bot_ids: Option<Vec<String>>,
@@ -17,22 +20,28 @@ pub(crate) struct NewAccessKey {
     pub(crate) expires_at: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     #[serde(default)]
     pub(crate) user_id: Option<String>,
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct AccessKeyBody {
+    #[schemars(extend("format" = "uuid"))]
     access_key_id: String,
+    #[schemars(extend("format" = "uuid"))]
     owner_id: String,
     name: String,
+    #[schemars(with = "Vec<Permission>")]
     scopes: Vec<&'static str>,
     bot_ids: Option<Vec<String>>,
     expires_at: Option<Instant>,
@@ -56,7 +65,7 @@ impl From<AccessKey> for AccessKeyBody {
 }
 
 /// The one answer that shows the secret.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct CreatedBody<'a> {
     #[serde(flatten)]
     pub(crate) access_key: AccessKeyBody,
@@ -68,8 +77,9 @@ pub(crate) struct CreatedBody<'a> {
     pub(crate) secret: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Listed {
     pub(crate) items: Vec<AccessKeyBody>,
+    /// Where the next page begins; null on the last.
     pub(crate) next_cursor: Option<String>,
 }

@@ -1,6 +1,8 @@
 //! Keys of other providers: stored, replaced, checked, deleted. They lie sealed; `botdata` alone
 //! can open them.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
 mod provider_call;
 mod sealing;

@@ -1,40 +1,48 @@
 //! The JSON of this component. A key goes in and never comes out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_crypto::Secret;
 use vivesphere_domain::Instant;
 use vivesphere_domain::apikeys::Apikey;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewApikey {
     pub(crate) provider: String,
     pub(crate) label: String,
     #[serde(deserialize_with = "vivesphere_crypto::secret::deserialize")]
+    #[schemars(with = "String")]
     pub(crate) key: Secret<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Replacement {
     #[serde(deserialize_with = "vivesphere_crypto::secret::deserialize")]
+    #[schemars(with = "String")]
     pub(crate) key: Secret<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     #[serde(default)]
     pub(crate) provider: Option<String>,
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ApikeyBody {
+    #[schemars(extend("format" = "uuid"))]
     apikey_id: String,
+    #[schemars(extend("format" = "uuid"))]
     owner_id: String,
     provider: String,
     label: String,
@@ -65,7 +73,7 @@ impl From<Apikey> for ApikeyBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct CheckBody {
     /// `valid`, `refused`, `unknown` or `not_checkable`.
     pub(crate) result: &'static str,
@@ -74,15 +82,17 @@ pub(crate) struct CheckBody {
     pub(crate) apikey: ApikeyBody,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ProviderBody {
     pub(crate) provider: &'static str,
     pub(crate) description: &'static str,
     pub(crate) checkable: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub(crate) struct Listed<T> {
     pub(crate) items: Vec<T>,
+    /// Where the next page begins; null on the last.
     pub(crate) next_cursor: Option<String>,
 }

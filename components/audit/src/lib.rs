@@ -1,5 +1,7 @@
 //! The audit trail: looked into, and proved to be whole.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
 mod wire;
 

@@ -1,11 +1,12 @@
 //! The JSON of this component.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vivesphere_domain::Instant;
 use vivesphere_domain::audit::{Place, Reason, Row};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditQuery {
     #[serde(default)]
@@ -18,13 +19,16 @@ pub(crate) struct AuditQuery {
     pub(crate) from: Option<String>,
     #[serde(default)]
     pub(crate) to: Option<String>,
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct AuditBody {
     audit_id: i64,
     occurred_at: Instant,
@@ -53,25 +57,27 @@ impl From<Row> for AuditBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Listed {
     pub(crate) items: Vec<AuditBody>,
+    /// Where the next page begins; null on the last.
     pub(crate) next_cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VerifyQuery {
     #[serde(default)]
     pub(crate) from_audit_id: Option<i64>,
     #[serde(default)]
     pub(crate) from_hash: Option<String>,
+    /// Seconds that the run may take, 55 at most.
     #[serde(default)]
     pub(crate) budget_seconds: Option<u32>,
 }
 
 /// What a walk along the chain found.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct VerificationBody {
     pub(crate) intact: bool,
     pub(crate) complete: bool,
@@ -83,13 +89,13 @@ pub(crate) struct VerificationBody {
     pub(crate) duration_ms: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct BrokenBody {
     pub(crate) audit_id: i64,
     pub(crate) reason: Reason,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PlaceBody {
     audit_id: i64,
     hash: String,

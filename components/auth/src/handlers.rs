@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
 use vivesphere_config as config;
 use vivesphere_crypto::{JwkSet, Secret, Verdict};
 use vivesphere_domain::access_keys::{self, KeyText, Presented};
@@ -50,14 +49,18 @@ pub(crate) async fn login(context: Context) -> Result<Reply, Problem> {
 async fn signed_in(context: &Context, user: &User, started: &Started) -> Result<Reply, Problem> {
     let (token, expires_in) =
         tokens::issue(&context.db, &user.user_id, &started.session_id).await?;
-    Reply::ok(&json!({
-        "token": token.expose(),
-        "token_type": "Bearer",
-        "expires_in": expires_in,
-        "refresh_token": started.refresh_token.expose(),
-        "refresh_expires_in": started.refresh_expires_at.millis_since(Instant::now()) / 1000,
-        "user": {"user_id": user.user_id, "username": user.username, "roles": user.roles},
-    }))
+    Reply::ok(&wire::SignedIn {
+        token: token.expose(),
+        token_type: "Bearer",
+        expires_in,
+        refresh_token: started.refresh_token.expose(),
+        refresh_expires_in: started.refresh_expires_at.millis_since(Instant::now()) / 1000,
+        user: wire::SignedInUser {
+            user_id: &user.user_id,
+            username: &user.username,
+            roles: &user.roles,
+        },
+    })
 }
 
 pub(crate) async fn validate(context: Context) -> Result<Reply, Problem> {
@@ -79,24 +82,29 @@ pub(crate) async fn validate(context: Context) -> Result<Reply, Problem> {
     let claims = match verify(&context.db, token, now).await? {
         Verdict::Valid(claims) => claims,
         verdict => {
-            let reason = verdict.reason().unwrap_or("malformed");
-            return Reply::ok(&json!({"valid": false, "reason": reason}));
+            return Reply::ok(&wire::Validated {
+                reason: Some(verdict.reason().unwrap_or("malformed")),
+                ..wire::Validated::default()
+            });
         }
     };
     let principal =
         sessions::principal(&context.db, &claims.session_id, &claims.subject, now).await?;
-    let body: Value = match principal {
-        Some(principal) => json!({
-            "valid": true,
-            "user_id": principal.id,
-            "username": principal.username,
-            "roles": principal.roles,
-            "permissions": principal.permissions,
-            "expires_at": Instant::from_unix_seconds(claims.expires_at),
-        }),
-        None => json!({"valid": false, "reason": "revoked"}),
-    };
-    Reply::ok(&body)
+    Reply::ok(&match principal {
+        Some(principal) => wire::Validated {
+            valid: true,
+            reason: None,
+            user_id: Some(principal.id),
+            username: Some(principal.username),
+            roles: Some(principal.roles),
+            permissions: Some(principal.permissions),
+            expires_at: Some(Instant::from_unix_seconds(claims.expires_at)),
+        },
+        None => wire::Validated {
+            reason: Some("revoked"),
+            ..wire::Validated::default()
+        },
+    })
 }
 
 async fn validate_access_key(
@@ -104,21 +112,27 @@ async fn validate_access_key(
     token: &str,
     now: Instant,
 ) -> Result<Reply, Problem> {
-    let refused = |reason: &str| Reply::ok(&json!({"valid": false, "reason": reason}));
+    let refused = |reason: &'static str| {
+        Reply::ok(&wire::Validated {
+            reason: Some(reason),
+            ..wire::Validated::default()
+        })
+    };
     let Some(key) = KeyText::parse(token) else {
         return refused("malformed");
     };
     match access_keys::present(&context.db, &key, now).await? {
         Presented::Good(principal) => {
             let key = access_keys::get(&context.db, &principal, key.access_key_id()).await?;
-            Reply::ok(&json!({
-                "valid": true,
-                "user_id": principal.id,
-                "username": principal.username,
-                "roles": principal.roles,
-                "permissions": principal.permissions,
-                "expires_at": key.expires_at,
-            }))
+            Reply::ok(&wire::Validated {
+                valid: true,
+                reason: None,
+                user_id: Some(principal.id),
+                username: Some(principal.username),
+                roles: Some(principal.roles),
+                permissions: Some(principal.permissions),
+                expires_at: key.expires_at,
+            })
         }
         Presented::Expired => refused("expired"),
         Presented::Unknown => refused("revoked"),
@@ -168,12 +182,12 @@ pub(crate) async fn logout(context: Context) -> Result<Reply, Problem> {
 
 pub(crate) async fn me(context: Context) -> Result<Reply, Problem> {
     let principal = context.principal()?;
-    Reply::ok(&json!({
-        "user_id": principal.id,
-        "username": principal.username,
-        "roles": principal.roles,
-        "permissions": principal.permissions,
-    }))
+    Reply::ok(&wire::Me {
+        user_id: &principal.id,
+        username: &principal.username,
+        roles: &principal.roles,
+        permissions: &principal.permissions,
+    })
 }
 
 pub(crate) async fn change_password(context: Context) -> Result<Reply, Problem> {
@@ -197,7 +211,10 @@ pub(crate) async fn change_password(context: Context) -> Result<Reply, Problem> 
 
 pub(crate) async fn health(context: Context) -> Result<Reply, Problem> {
     tokens::prepare(&context.db).await?;
-    Reply::ok(&json!({"status": "ok", "service": "auth"}))
+    Reply::ok(&wire::Health {
+        status: "ok",
+        service: "auth",
+    })
 }
 
 pub(crate) async fn jwks(context: Context) -> Result<Reply, Problem> {
@@ -271,15 +288,10 @@ pub(crate) async fn expire(context: Context) -> Result<Reply, Problem> {
     let started = Instant::now();
     let end = started.plus(Duration::from_secs(budget.into()));
     let expired = expiry::run(&context.db, end).await?;
-    let total: usize = expired.deleted.iter().map(|(_, rows)| rows).sum();
-    let mut body: Map<String, Value> = expired
-        .deleted
-        .iter()
-        .map(|(table, rows)| ((*table).to_owned(), json!(rows)))
-        .collect();
-    body.insert("deleted".to_owned(), json!(total));
-    body.insert("remaining".to_owned(), json!(expired.remaining));
-    let duration = Instant::now().millis_since(started);
-    body.insert("duration_ms".to_owned(), json!(duration));
-    Reply::ok(&body)
+    Reply::ok(&wire::Expired {
+        deleted: expired.deleted.iter().map(|(_, rows)| rows).sum(),
+        remaining: expired.remaining,
+        duration_ms: Instant::now().millis_since(started),
+        by_table: expired.deleted.into_iter().collect(),
+    })
 }

@@ -1,5 +1,7 @@
 //! Who you are: sign-in, tokens, sessions, users. The only component with the signing key.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
 mod oauth;
 mod tokens;

@@ -1,54 +1,66 @@
 //! The JSON of this component.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_crypto::Secret;
 use vivesphere_domain::Instant;
+use vivesphere_domain::permissions::PermissionSet;
 use vivesphere_domain::users::User;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     pub(crate) username: String,
     #[serde(deserialize_with = "vivesphere_crypto::secret::deserialize")]
+    #[schemars(with = "String")]
     pub(crate) password: Secret<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Refresh {
     #[serde(deserialize_with = "vivesphere_crypto::secret::deserialize")]
+    #[schemars(with = "String")]
     pub(crate) refresh_token: Secret<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Logout {
     #[serde(default)]
     pub(crate) refresh_token: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Password {
     #[serde(deserialize_with = "vivesphere_crypto::secret::deserialize")]
+    #[schemars(with = "String")]
     pub(crate) current_password: Secret<String>,
     #[serde(deserialize_with = "vivesphere_crypto::secret::deserialize")]
+    #[schemars(with = "String", length(min = 12, max = 1024))]
     pub(crate) new_password: Secret<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewUser {
+    #[schemars(regex(pattern = "^[A-Za-z0-9._@+-]{3,64}$"))]
     pub(crate) username: String,
     #[serde(deserialize_with = "vivesphere_crypto::secret::deserialize")]
+    #[schemars(with = "String", length(min = 12, max = 1024))]
     pub(crate) password: Secret<String>,
+    /// Their names.
     pub(crate) roles: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UserPatch {
     #[serde(default)]
+    #[schemars(length(min = 12, max = 1024))]
     pub(crate) password: Option<String>,
     #[serde(default)]
     pub(crate) roles: Option<Vec<String>>,
@@ -56,26 +68,31 @@ pub(crate) struct UserPatch {
     pub(crate) disabled: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Validate {
     #[serde(default)]
     pub(crate) token: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
+    #[schemars(extend("format" = "uuid"))]
     pub(crate) cursor: Option<String>,
 }
 
 /// RFC 6749, sections 4.4.2 and 6. Unknown parameters are to be ignored (section 3.2), and one
 /// without a value counts as left out.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct TokenForm {
+    /// `refresh_token` or `client_credentials`.
     #[serde(default)]
     pub(crate) grant_type: String,
     #[serde(default)]
@@ -90,11 +107,14 @@ pub(crate) struct TokenForm {
 }
 
 /// RFC 6749, section 5.1.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct TokenBody<'a> {
     pub(crate) access_token: &'a str,
+    /// `Bearer`.
     pub(crate) token_type: &'static str,
+    /// Seconds that the access token lives.
     pub(crate) expires_in: u64,
+    /// Not for `client_credentials`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refresh_token: Option<&'a str>,
     /// What the token may do now: all that was asked for, or less.
@@ -103,22 +123,24 @@ pub(crate) struct TokenBody<'a> {
 }
 
 /// RFC 6749, section 5.2.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct TokenError {
     pub(crate) error: &'static str,
     pub(crate) error_description: &'static str,
 }
 
 /// Of a job entry.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobQuery {
+    /// Seconds that the run may take: 4 when left out, 55 at most.
     #[serde(default)]
     pub(crate) budget_seconds: Option<u32>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct UserBody {
+    #[schemars(extend("format" = "uuid"))]
     user_id: String,
     username: String,
     roles: Vec<String>,
@@ -142,8 +164,83 @@ impl From<User> for UserBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Listed {
     pub(crate) items: Vec<UserBody>,
+    /// Where the next page begins; null on the last.
     pub(crate) next_cursor: Option<String>,
+}
+
+/// What a sign-in gives.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SignedIn<'a> {
+    /// The access token.
+    pub(crate) token: &'a str,
+    /// `Bearer`.
+    pub(crate) token_type: &'static str,
+    /// Seconds that the access token lives.
+    pub(crate) expires_in: u64,
+    /// Good for one exchange.
+    pub(crate) refresh_token: &'a str,
+    /// Seconds that the refresh token lives.
+    pub(crate) refresh_expires_in: i64,
+    pub(crate) user: SignedInUser<'a>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct SignedInUser<'a> {
+    #[schemars(extend("format" = "uuid"))]
+    pub(crate) user_id: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) roles: &'a [String],
+}
+
+/// Whose a token is, or why it is not good.
+#[derive(Default, Serialize, JsonSchema)]
+pub(crate) struct Validated {
+    pub(crate) valid: bool,
+    /// Of a token that is not good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["expired", "revoked", "malformed", "signature", null]))]
+    pub(crate) reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) roles: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) permissions: Option<PermissionSet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires_at: Option<Instant>,
+}
+
+/// Who is asking.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Me<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) username: &'a str,
+    pub(crate) roles: &'a [String],
+    pub(crate) permissions: &'a PermissionSet,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Health {
+    /// `ok`.
+    pub(crate) status: &'static str,
+    /// `auth`.
+    pub(crate) service: &'static str,
+}
+
+/// What a run has deleted.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Expired {
+    /// Rows in all.
+    pub(crate) deleted: usize,
+    /// Whether time ran out before everything was gone.
+    pub(crate) remaining: bool,
+    pub(crate) duration_ms: i64,
+    /// Rows by table.
+    #[serde(flatten)]
+    pub(crate) by_table: BTreeMap<&'static str, usize>,
 }

@@ -1,6 +1,5 @@
 //! Extract → parse → domain → wire.
 
-use serde_json::json;
 use vivesphere_config as config;
 use vivesphere_crypto::{Vault, VaultKey};
 use vivesphere_domain::{Actor, Instant, apikeys, botdata, bots, parse_id};
@@ -36,29 +35,29 @@ pub(crate) async fn store(context: Context) -> Result<Reply, Problem> {
         &body.data,
     )
     .await?;
-    Reply::created(&json!({
-        "bot_id": stored.bot_id,
-        "version": stored.version,
-        "key_id": stored.sealed.key_id,
-        "stored_at": stored.stored_at,
-    }))
+    Reply::created(&wire::Stored {
+        bot_id: stored.bot_id,
+        version: stored.version,
+        key_id: stored.sealed.key_id,
+        stored_at: stored.stored_at,
+    })
 }
 
 pub(crate) async fn retrieve(context: Context) -> Result<Reply, Problem> {
     let query: wire::Which = context.query()?;
     let stored = botdata::retrieve(&context.db, context.principal()?, &id(&query.bot_id)?).await?;
     let base64 = vivesphere_crypto::base64;
-    Reply::ok(&json!({
-        "bot_id": stored.bot_id,
-        "version": stored.version,
-        "key_id": stored.sealed.key_id,
-        "algorithm": stored.sealed.algorithm,
-        "wrapped_key": base64(&stored.sealed.wrapped_key),
-        "wrap_nonce": base64(&stored.sealed.wrap_nonce),
-        "nonce": base64(&stored.sealed.nonce),
-        "ciphertext": base64(&stored.sealed.ciphertext),
-        "stored_at": stored.stored_at,
-    }))
+    Reply::ok(&wire::Sealed {
+        bot_id: stored.bot_id,
+        version: stored.version,
+        wrapped_key: base64(&stored.sealed.wrapped_key),
+        wrap_nonce: base64(&stored.sealed.wrap_nonce),
+        nonce: base64(&stored.sealed.nonce),
+        ciphertext: base64(&stored.sealed.ciphertext),
+        key_id: stored.sealed.key_id,
+        algorithm: stored.sealed.algorithm,
+        stored_at: stored.stored_at,
+    })
 }
 
 pub(crate) async fn reveal(context: Context) -> Result<Reply, Problem> {
@@ -73,8 +72,11 @@ pub(crate) async fn reveal(context: Context) -> Result<Reply, Problem> {
         &bot_id,
     )
     .await?;
-    let revealed = json!({"bot_id": bot_id, "version": version, "data": data});
-    Reply::ok(&revealed)
+    Reply::ok(&wire::Revealed {
+        bot_id,
+        version,
+        data,
+    })
 }
 
 pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
@@ -90,11 +92,11 @@ pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
         rotated += done;
         let spent = Instant::now().millis_since(started);
         if remaining == 0 || done == 0 || spent >= budget {
-            return Reply::ok(&json!({
-                "rotated": rotated,
-                "remaining": remaining,
-                "duration_ms": spent,
-            }));
+            return Reply::ok(&wire::Rotated {
+                rotated,
+                remaining,
+                duration_ms: spent,
+            });
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The vault: sealed data of bots, and sealed keys of other providers. The only component with the vault key.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod apikeys;
 mod handlers;
 mod wire;

@@ -1,6 +1,5 @@
 //! Connecting a bot to its account: OAuth 2.0 with PKCE (RFC 7636).
 
-use serde_json::json;
 use vivesphere_config as config;
 use vivesphere_crypto::{pkce, random};
 use vivesphere_domain::{Actor, Principal, bots, oauth_states};
@@ -52,7 +51,9 @@ pub(crate) async fn begin(context: Context) -> Result<Reply, Problem> {
         },
     );
     actor(&context)?;
-    Reply::ok(&json!({"authorize_url": url.as_str()}))
+    Reply::ok(&wire::Authorize {
+        authorize_url: url.as_str(),
+    })
 }
 
 pub(crate) async fn callback(context: Context) -> Result<Reply, Problem> {

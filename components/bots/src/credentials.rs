@@ -20,6 +20,8 @@ use crate::wire;
 
 /// A token that ends within this time is refreshed before it is handed out.
 const EARLY_MILLISECONDS: i64 = 60_000;
+/// The longest token that is taken: two fit into the vault's row.
+const TOKEN_BYTES: usize = 4096;
 
 /// What the vault holds of a bot.
 pub(crate) struct Stored {
@@ -72,7 +74,9 @@ pub(crate) async fn app() -> Result<App<'static>, Problem> {
 
 /// Checks credentials that a person gives.
 pub(crate) fn check(given: &wire::Credentials) -> Result<(), Problem> {
-    let visible = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let visible = |text: &str| {
+        (1..=TOKEN_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
     if !visible(&given.access_token) {
         return Err(Error::invalid("/credentials/access_token", "is not a token").into());
     }
@@ -207,12 +211,12 @@ pub(crate) async fn access_token(context: Context) -> Result<Reply, Problem> {
             "X does not accept a token that it has just given: is the account locked?",
         )
     })?;
-    Reply::ok(&json!({
-        "access_token": stored.access_token.expose(),
-        "version": version,
-        "x_user_id": x_user_id,
-        "expires_at": stored.expires_at,
-    }))
+    Reply::ok(&wire::AccessToken {
+        access_token: stored.access_token.expose(),
+        version,
+        x_user_id: &x_user_id,
+        expires_at: stored.expires_at,
+    })
 }
 
 /// Whose account it is; asked of X once, and needed before anything can be reconciled. `None`

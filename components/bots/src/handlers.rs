@@ -1,7 +1,7 @@
 //! Bots: extract → parse → domain → wire.
 
 use vivesphere_domain::bots::{self, BotChange};
-use vivesphere_domain::{Actor, parse_id};
+use vivesphere_domain::{Actor, Error, parse_id};
 use vivesphere_http::{Context, Problem, Reply};
 
 use crate::{credentials, wire};
@@ -44,7 +44,11 @@ pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
     let query: wire::BotQuery = context.query()?;
     let page = context.page(query.limit, query.cursor.as_deref())?;
-    let owner = query.user_id.as_deref();
+    let owner = query
+        .user_id
+        .map(|id| parse_id(&id).ok_or_else(|| Error::invalid("/user_id", "is not an id")))
+        .transpose()?;
+    let owner = owner.as_deref();
     let listed = bots::list(&context.db, context.principal()?, owner, &page).await?;
     Reply::ok(&wire::Listed {
         items: listed.items.into_iter().map(wire::BotBody::from).collect(),

@@ -1,6 +1,8 @@
 //! Bots and their posts: what people create, connect, schedule. The only component with the
 //! app's client secret, and the only one that asks the vault.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod connect;
 mod credentials;
 mod handlers;

@@ -1,37 +1,48 @@
 //! The JSON of this component.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use vivesphere_domain::Instant;
 use vivesphere_domain::bots::Bot;
 use vivesphere_domain::posts::Post;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewBot {
+    #[schemars(length(min = 1, max = 100))]
     pub(crate) bot_name: String,
     #[serde(default)]
     pub(crate) credentials: Option<Credentials>,
     #[serde(default)]
+    #[schemars(extend("format" = "uuid"))]
     pub(crate) persona_id: Option<String>,
+    /// A zone of the IANA database.
     #[serde(default)]
+    #[schemars(example = "Europe/Berlin")]
     pub(crate) timezone: Option<String>,
     #[serde(default)]
+    #[schemars(range(min = 1, max = 2400))]
     pub(crate) daily_post_limit: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BotPatch {
     #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
     pub(crate) bot_name: Option<String>,
     #[serde(default)]
     pub(crate) credentials: Option<Credentials>,
     /// `null` takes the persona away, a missing field leaves it.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<String>", extend("format" = "uuid"))]
     pub(crate) persona_id: Option<Option<String>>,
+    /// A zone of the IANA database.
     #[serde(default)]
+    #[schemars(example = "Europe/Berlin")]
     pub(crate) timezone: Option<String>,
     #[serde(default)]
+    #[schemars(range(min = 1, max = 2400))]
     pub(crate) daily_post_limit: Option<u32>,
 }
 
@@ -39,49 +50,64 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
     Option::<String>::deserialize(deserializer).map(Some)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) enum CredentialsType {
     #[serde(rename = "oauth2")]
     OAuth2,
 }
 
 /// What an account's owner got from X. It never comes back out.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credentials {
     #[serde(rename = "type")]
     pub(crate) _type: CredentialsType,
+    #[schemars(regex(pattern = "^[!-~]{1,4096}$"))]
     pub(crate) access_token: String,
     #[serde(default)]
+    #[schemars(regex(pattern = "^[!-~]{1,4096}$"))]
     pub(crate) refresh_token: Option<String>,
     #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
     pub(crate) expires_at: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BotQuery {
+    /// Whose; others' only with the permission `bots:read_all`.
     #[serde(default)]
+    #[schemars(extend("format" = "uuid"))]
     pub(crate) user_id: Option<String>,
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
+    #[schemars(extend("format" = "uuid"))]
     pub(crate) cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostQuery {
+    /// Only posts in this state.
     #[serde(default)]
+    #[schemars(extend("enum" = ["draft", "awaiting_approval", "scheduled", "publishing", "published", "failed", "outcome_unknown", "cancelled", null]))]
     pub(crate) state: Option<String>,
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
+    #[schemars(extend("format" = "uuid"))]
     pub(crate) cursor: Option<String>,
 }
 
 /// X may add parameters of its own.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(crate) struct Callback {
     #[serde(default)]
     pub(crate) code: Option<String>,
@@ -91,22 +117,28 @@ pub(crate) struct Callback {
     pub(crate) error: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PostBody {
+    /// Exactly one of `text` and `thread`.
     #[serde(default)]
     pub(crate) text: Option<String>,
+    /// Parts, each a reply to the one before.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 25))]
     pub(crate) thread: Option<Vec<String>>,
+    /// At most one of `scheduled_at` and `local_time`; now when both are left out.
     #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
     pub(crate) scheduled_at: Option<String>,
+    /// In the bot's time zone, such as `2026-12-01T09:00`.
     #[serde(default)]
     pub(crate) local_time: Option<String>,
     #[serde(default)]
     pub(crate) requires_approval: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessTokenRequest {
     /// The version whose token X did not accept.
@@ -114,19 +146,42 @@ pub(crate) struct AccessTokenRequest {
     pub(crate) rejected_version: Option<i64>,
 }
 
-#[derive(Serialize)]
+/// Where the account's owner is asked.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Authorize<'a> {
+    #[schemars(extend("format" = "uri"))]
+    pub(crate) authorize_url: &'a str,
+}
+
+/// What the publisher sends with.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AccessToken<'a> {
+    pub(crate) access_token: &'a str,
+    /// Of the credentials in the vault.
+    pub(crate) version: i64,
+    pub(crate) x_user_id: &'a str,
+    pub(crate) expires_at: Option<Instant>,
+}
+
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct BotBody {
+    #[schemars(extend("format" = "uuid"))]
     bot_id: String,
     bot_name: String,
+    #[schemars(extend("format" = "uuid"))]
     owner_id: String,
+    /// On X, without `@`.
     handle: Option<String>,
     x_user_id: Option<String>,
+    #[schemars(extend("enum" = ["active", "paused", "needs_reauth", "unconnected"]))]
     status: String,
+    /// Why it is not active.
     status_code: Option<String>,
     status_detail: Option<String>,
     persona_id: Option<String>,
     timezone: String,
     daily_post_limit: i64,
+    /// Rises with every change.
     version: i64,
     created_at: Instant,
     updated_at: Instant,
@@ -153,20 +208,23 @@ impl From<Bot> for BotBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub(crate) struct Listed<T> {
     pub(crate) items: Vec<T>,
     pub(crate) next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PostOut {
+    #[schemars(extend("format" = "uuid"))]
     post_id: String,
     bot_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thread: Option<Vec<String>>,
+    #[schemars(extend("enum" = ["draft", "awaiting_approval", "scheduled", "publishing", "published", "failed", "outcome_unknown", "cancelled"]))]
     state: String,
     scheduled_at: Instant,
     published_at: Option<Instant>,
@@ -182,12 +240,14 @@ pub(crate) struct PostOut {
     updated_at: Instant,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AttemptOut {
     number: i64,
     part: i64,
     started_at: Instant,
     ended_at: Option<Instant>,
+    /// Null while the call is under way.
+    #[schemars(extend("enum" = ["sent", "refused", "unknown", "deferred", null]))]
     outcome: Option<String>,
     http_status: Option<i64>,
     code: Option<String>,

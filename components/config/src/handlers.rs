@@ -45,16 +45,17 @@ pub(crate) async fn settings(context: Context) -> Result<Reply, Problem> {
     let query: wire::ServiceQuery = context.query()?;
     if let Some(service) = query.service_name {
         let version = settings::current(&context.db, &service).await?;
-        return Reply::ok(&body(&version).await?);
+        let body = body(&version).await?;
+        return Reply::ok(&wire::SettingsBody::One(body));
     }
     let mut items = Vec::new();
     for service in settings::services() {
         items.push(body(&settings::current(&context.db, service).await?).await?);
     }
-    Reply::ok(&wire::Listed {
+    Reply::ok(&wire::SettingsBody::All(wire::Listed {
         items,
         next_cursor: None,
-    })
+    }))
 }
 
 /// The version that the change was made on: `version` in the body, or `If-Match`.

@@ -1,5 +1,7 @@
 //! Central settings: typed by one closed table, versioned, felt everywhere within seconds.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
 mod wire;
 

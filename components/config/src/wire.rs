@@ -2,29 +2,33 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use vivesphere_domain::Instant;
 use vivesphere_domain::settings::{Change, Fallback, Kind, Setting, Version};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServiceQuery {
     #[serde(default)]
     pub(crate) service_name: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HistoryQuery {
     pub(crate) service_name: String,
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiffQuery {
     pub(crate) service_name: String,
@@ -32,13 +36,13 @@ pub(crate) struct DiffQuery {
     pub(crate) to: i64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateRequest {
     pub(crate) settings_data: SettingsData,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SettingsData {
     pub(crate) service_name: String,
@@ -49,7 +53,7 @@ pub(crate) struct SettingsData {
     pub(crate) version: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RollbackRequest {
     pub(crate) service_name: String,
@@ -60,7 +64,7 @@ pub(crate) struct RollbackRequest {
 }
 
 /// Where a setting's value comes from.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Source {
     Set,
@@ -68,7 +72,7 @@ pub(crate) enum Source {
     Default,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ServiceSettings {
     pub(crate) service_name: &'static str,
     pub(crate) version: i64,
@@ -79,7 +83,15 @@ pub(crate) struct ServiceSettings {
     pub(crate) updated_by: Option<Principal>,
 }
 
-#[derive(Serialize)]
+/// One service's, when it was named; else every service's.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum SettingsBody {
+    One(ServiceSettings),
+    All(Listed<ServiceSettings>),
+}
+
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Principal {
     kind: String,
     id: String,
@@ -94,13 +106,15 @@ impl Principal {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub(crate) struct Listed<T> {
     pub(crate) items: Vec<T>,
+    /// Where the next page begins; null on the last.
     pub(crate) next_cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ChangeBody {
     name: String,
     /// `null` is the default.
@@ -118,7 +132,7 @@ impl From<Change> for ChangeBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct VersionBody {
     service_name: String,
     version: i64,
@@ -149,7 +163,7 @@ impl From<Version> for VersionBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Diff {
     pub(crate) service_name: String,
     pub(crate) from: i64,
@@ -157,13 +171,13 @@ pub(crate) struct Diff {
     pub(crate) changes: Vec<ChangeBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ServiceSchema {
     pub(crate) service_name: &'static str,
     pub(crate) settings: Vec<SettingSchema>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct SettingSchema {
     name: &'static str,
     r#type: &'static str,

@@ -1,6 +1,9 @@
 //! Whether the deployment works: alive, ready, and in detail.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
+mod wire;
 
 use vivesphere_domain::permissions::Permission::HealthReadDetailed;
 use vivesphere_http::Access::{Permission, Public};

@@ -1,6 +1,8 @@
 //! The worker behind the `drain-logs` job: the queue into the logs, the audit trail into its chain,
 //! the old away.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod job;
 mod wire;
 

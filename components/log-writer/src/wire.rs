@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunQuery {
+    /// Seconds that the run may take, 55 at most.
     #[serde(default)]
     pub(crate) budget_seconds: Option<u32>,
 }
@@ -15,7 +17,7 @@ pub(crate) struct RunQuery {
 pub(crate) type ByType<T> = BTreeMap<&'static str, T>;
 
 /// What a run has done.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct RunBody {
     /// Another run was under way, and nothing was done.
     pub(crate) busy: bool,
@@ -30,7 +32,7 @@ pub(crate) struct RunBody {
     pub(crate) duration_ms: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct HeadBody {
     pub(crate) audit_id: i64,
     pub(crate) hash: String,

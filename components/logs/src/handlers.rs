@@ -23,9 +23,9 @@ pub(crate) async fn submit(context: Context) -> Result<Reply, Problem> {
     group_commit::submit(context.db, records).await?;
     if single {
         let log_id = log_ids.pop().unwrap_or_default();
-        return Reply::json(StatusCode::ACCEPTED, &wire::Submitted { log_id });
+        return Reply::json(StatusCode::ACCEPTED, &wire::Answered::One { log_id });
     }
-    Reply::json(StatusCode::ACCEPTED, &wire::SubmittedRecords { log_ids })
+    Reply::json(StatusCode::ACCEPTED, &wire::Answered::Several { log_ids })
 }
 
 fn records(body: wire::Submit, by: &str) -> Result<Vec<Record>, Vec<FieldError>> {

@@ -1,6 +1,8 @@
 //! Logs: handed in by programs, and looked into by people. What is handed in goes to a queue; the
 //! worker `log-writer` sorts it.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod export;
 mod group_commit;
 mod handlers;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vivesphere_domain::Instant;
 use vivesphere_domain::logs::Entry;
 
 /// One record (`log_type` and `log_data`), or several (`records`).
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Submit {
     #[serde(default)]
@@ -19,26 +20,24 @@ pub(crate) struct Submit {
     pub(crate) records: Option<Vec<SubmitRecord>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmitRecord {
     pub(crate) log_type: String,
     pub(crate) log_data: Map<String, Value>,
 }
 
-/// The answer to one record.
-#[derive(Serialize)]
-pub(crate) struct Submitted {
-    pub(crate) log_id: String,
+/// Ids of what was handed in.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Answered {
+    /// The answer to one record.
+    One { log_id: String },
+    /// The answer to several, in their order.
+    Several { log_ids: Vec<String> },
 }
 
-/// The answer to several, in their order.
-#[derive(Serialize)]
-pub(crate) struct SubmittedRecords {
-    pub(crate) log_ids: Vec<String>,
-}
-
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogQuery {
     #[serde(default)]
@@ -55,14 +54,18 @@ pub(crate) struct LogQuery {
     pub(crate) to: Option<String>,
     #[serde(default)]
     pub(crate) text: Option<String>,
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct LogBody {
+    #[schemars(extend("format" = "uuid"))]
     log_id: String,
     log_type: String,
     level: String,
@@ -90,16 +93,17 @@ impl From<Entry> for LogBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Listed {
     pub(crate) items: Vec<LogBody>,
+    /// Where the next page begins; null on the last.
     pub(crate) next_cursor: Option<String>,
 }
 
 /// Numbers by category.
 pub(crate) type ByType<T> = BTreeMap<&'static str, T>;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct StatsBody {
     pub(crate) queue_limit: usize,
     pub(crate) queued: ByType<i64>,

@@ -1,5 +1,7 @@
 //! Personas: as whom bots write, with every version that they had.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
 mod wire;
 mod yaml;

@@ -1,5 +1,6 @@
 //! The JSON of this component.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use vivesphere_domain::Instant;
 use vivesphere_domain::personas::{
@@ -7,7 +8,7 @@ use vivesphere_domain::personas::{
 };
 
 /// What a persona is made of: the body of `create` and `import`, and what an export is.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PersonaDocument {
     pub(crate) name: String,
@@ -57,7 +58,7 @@ impl From<PersonaFields> for PersonaDocument {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PersonaPatch {
     #[serde(default)]
@@ -101,7 +102,7 @@ impl From<PersonaPatch> for PersonaChange {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PersonaQuery {
     #[serde(default)]
@@ -110,8 +111,11 @@ pub(crate) struct PersonaQuery {
     language: Option<String>,
     #[serde(default)]
     region: Option<String>,
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
 }
@@ -126,23 +130,26 @@ impl From<PersonaQuery> for PersonaFilter {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionQuery {
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
+    /// The `next_cursor` of the page before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExportQuery {
     #[serde(default)]
     pub(crate) format: Option<ExportFormat>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ExportFormat {
     #[default]
@@ -150,7 +157,7 @@ pub(crate) enum ExportFormat {
     Yaml,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreviewRequest {
     #[serde(default)]
@@ -159,9 +166,11 @@ pub(crate) struct PreviewRequest {
     pub(crate) topic: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PersonaBody {
+    #[schemars(extend("format" = "uuid"))]
     persona_id: String,
+    #[schemars(extend("format" = "uuid"))]
     owner_id: String,
     name: String,
     purpose: String,
@@ -201,7 +210,7 @@ impl From<Persona> for PersonaBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PersonaVersionBody {
     version: i64,
     name: String,
@@ -238,8 +247,9 @@ impl From<PersonaVersion> for PersonaVersionBody {
 }
 
 /// The prompt that a writing agent gets, and what its text will be held to.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Preview {
+    #[schemars(extend("format" = "uuid"))]
     pub(crate) persona_id: String,
     pub(crate) version: i64,
     pub(crate) prompt: String,
@@ -252,7 +262,7 @@ pub(crate) struct Preview {
     pub(crate) rules: Vec<PreviewRule>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PreviewRule {
     rule: &'static str,
     source: &'static str,
@@ -271,8 +281,10 @@ impl From<Rule> for PreviewRule {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub(crate) struct Listed<T> {
     pub(crate) items: Vec<T>,
+    /// Where the next page begins; null on the last.
     pub(crate) next_cursor: Option<String>,
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_config as config;
 use vivesphere_crypto::random;
@@ -22,16 +23,17 @@ const AT_ONCE: usize = 32;
 const DEFAULT_BUDGET_SECONDS: u32 = 4;
 const MAX_BUDGET_SECONDS: u32 = 55;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Query {
+pub(crate) struct Query {
+    /// Seconds that the run may take: 4 when left out, 55 at most.
     #[serde(default)]
     budget_seconds: Option<u32>,
 }
 
 /// What a run has done.
-#[derive(Debug, Default, Serialize)]
-struct Done {
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Done {
     claimed: usize,
     published: usize,
     deferred: usize,

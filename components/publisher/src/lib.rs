@@ -1,5 +1,7 @@
 //! The worker behind the `publish` job: sends what is due, once, and looks for what is in doubt.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod decide;
 mod job;
 mod reconcile;

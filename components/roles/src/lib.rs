@@ -1,5 +1,7 @@
 //! Roles: what people may do, and who has which.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod api;
 mod handlers;
 mod wire;
 

@@ -1,49 +1,58 @@
 //! The JSON of this component.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_domain::Instant;
+use vivesphere_domain::permissions::Permission;
 use vivesphere_domain::roles::{Assigned, Role};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRole {
     pub(crate) role: String,
     #[serde(default)]
     pub(crate) description: Option<String>,
+    #[schemars(with = "Vec<Permission>")]
     pub(crate) permissions: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RolePatch {
     #[serde(default)]
     pub(crate) description: Option<String>,
     #[serde(default)]
+    #[schemars(with = "Option<Vec<Permission>>")]
     pub(crate) permissions: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Assignment {
+    #[schemars(extend("format" = "uuid"))]
     pub(crate) user_id: String,
     pub(crate) role: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
+    /// Items of a page; 20 when left out.
     #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
     pub(crate) limit: Option<u32>,
     /// The name of a role.
+    /// The `next_cursor` of the page before.
     #[serde(default)]
     pub(crate) cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct RoleBody {
     role: String,
     description: String,
     built_in: bool,
+    #[schemars(with = "Vec<Permission>")]
     permissions: Vec<&'static str>,
     version: i64,
     created_at: Option<Instant>,
@@ -65,10 +74,12 @@ impl From<Role> for RoleBody {
 }
 
 /// What a user has after a change.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct AssignedBody {
+    #[schemars(extend("format" = "uuid"))]
     user_id: String,
     roles: Vec<String>,
+    #[schemars(with = "Vec<Permission>")]
     permissions: Vec<&'static str>,
     version: i64,
 }
@@ -84,16 +95,19 @@ impl From<Assigned> for AssignedBody {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct PermissionBody {
+    #[schemars(with = "Permission")]
     pub(crate) permission: &'static str,
     pub(crate) description: &'static str,
     /// The built-in roles that allow it.
     pub(crate) roles: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub(crate) struct Listed<T> {
     pub(crate) items: Vec<T>,
+    /// Where the next page begins; null on the last.
     pub(crate) next_cursor: Option<String>,
 }

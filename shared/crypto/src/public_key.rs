@@ -2,6 +2,7 @@
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use ed25519_dalek::VerifyingKey;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -60,7 +61,7 @@ impl PublicKey {
 }
 
 /// A public key as RFC 8037 writes it in JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Jwk {
     /// Always `OKP`.
     pub kty: String,
@@ -103,7 +104,7 @@ impl TryFrom<&Jwk> for PublicKey {
 }
 
 /// The document at `/.well-known/jwks.json` (RFC 7517, section 5).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JwkSet {
     /// The keys that tokens may be signed with now.
     pub keys: Vec<Jwk>,

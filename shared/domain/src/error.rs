@@ -1,9 +1,10 @@
 //! What a rule can say no with. It knows no HTTP; `shared/http` maps it once.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldError {
     /// Where, as a JSON pointer (RFC 6901).
     pub pointer: String,

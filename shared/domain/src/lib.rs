@@ -31,6 +31,7 @@ pub mod posts;
 mod principal;
 pub mod publishing;
 pub mod roles;
+mod schema;
 pub mod sessions;
 pub mod settings;
 pub mod signing_keys;

@@ -28,7 +28,7 @@ pub use authenticate::verify;
 pub use context::Context;
 pub use hand_over::hand_over;
 pub use parsing::json;
-pub use problem::{FieldError, Problem};
+pub use problem::{FieldError, Problem, ProblemBody};
 pub use reply::{Reply, ReplyStream};
 pub use route::{Access, Handler, HandlerFuture, Route, RouteClass, Verb};
 pub use serve::serve;

@@ -1,6 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use vivesphere_config::Misconfigured;
 use vivesphere_domain::Error;
@@ -24,14 +25,25 @@ pub struct Problem {
     pub(crate) cause: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What is sent of a problem (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub struct ProblemBody<'a> {
+    /// `urn:vivesphere:problem:` and the code.
     r#type: String,
+    /// The status in words.
     title: &'a str,
+    /// The status.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
+    /// What is wrong, for people.
     detail: &'a str,
+    /// What is wrong, for programs: it stays the same.
+    #[schemars(regex(pattern = "^[a-z][a-z0-9_]*$"))]
     code: &'a str,
+    /// As in the header `x-request-id`.
     request_id: &'a str,
+    /// What is not valid, one by one.
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: &'a [FieldError],
 }
@@ -151,7 +163,7 @@ impl Problem {
     }
 
     pub(crate) fn body(&self, request_id: &str) -> Vec<u8> {
-        let body = Body {
+        let body = ProblemBody {
             r#type: format!("urn:vivesphere:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),

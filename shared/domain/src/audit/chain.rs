@@ -91,7 +91,7 @@ impl Place {
 }
 
 /// What is wrong with the first row that is not as it was sealed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Its fields, its hash or its place is not what was sealed: it was changed, or it stands

@@ -1,0 +1,158 @@
+//! What this component's routes take and give, for the API's description.
+
+use vivesphere_api::Api;
+use vivesphere_http::StatusCode;
+
+use crate::{ROUTES, wire};
+
+/// 503 when the vault does not answer.
+const VAULT: (StatusCode, &str, &str) = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "component_unavailable",
+    "A part of this deployment does not answer right now.",
+);
+const X_UNAVAILABLE: (StatusCode, &str, &str) = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "x_unavailable",
+    "X does not answer right now.",
+);
+const DUPLICATE: &str = "Another bot has a persona of the same purpose, language and region.";
+const ACCOUNT_IN_USE: &str = "Another bot acts as this X account already.";
+
+/// The component's description.
+#[must_use]
+pub fn describe() -> Api {
+    let mut api = Api::new(
+        "bots",
+        "Bots and their posts: create, connect, schedule.",
+        ROUTES,
+    );
+    bots(&mut api);
+    connecting(&mut api);
+    posts(&mut api);
+    api
+}
+
+fn bots(api: &mut Api) {
+    let (status, code, when) = VAULT;
+    const NAME_TAKEN: &str = "Another bot of yours has this name.";
+    api.post("/api/v1/bots/create", "Create a bot")
+        .text("With credentials it is active at once, else `unconnected` until it is connected.")
+        .json::<wire::NewBot>()
+        .creates::<wire::BotBody>()
+        .conflict("bot_name_taken", NAME_TAKEN)
+        .conflict("duplicate_purpose", DUPLICATE)
+        .conflict("x_account_in_use", ACCOUNT_IN_USE)
+        .problem(status, code, when);
+    api.get("/api/v1/bots/list", "List bots")
+        .query::<wire::BotQuery>()
+        .gives::<wire::Listed<wire::BotBody>>();
+    api.get("/api/v1/bots/{bot_id}", "See a bot")
+        .gives::<wire::BotBody>();
+    api.patch("/api/v1/bots/{bot_id}", "Change a bot")
+        .json::<wire::BotPatch>()
+        .if_match()
+        .gives::<wire::BotBody>()
+        .conflict("bot_name_taken", NAME_TAKEN)
+        .conflict("duplicate_purpose", DUPLICATE)
+        .conflict("x_account_in_use", ACCOUNT_IN_USE)
+        .problem(status, code, when);
+    api.delete("/api/v1/bots/{bot_id}", "Delete a bot")
+        .gives_nothing();
+    const NOT_CONNECTED: &str = "It has no working credentials: connect it first.";
+    api.post(
+        "/api/v1/bots/{bot_id}/pause",
+        "Pause a bot: nothing of it is published",
+    )
+    .gives::<wire::BotBody>()
+    .conflict("not_connected", NOT_CONNECTED);
+    api.post("/api/v1/bots/{bot_id}/resume", "Resume a paused bot")
+        .gives::<wire::BotBody>()
+        .conflict("not_connected", NOT_CONNECTED);
+}
+
+fn connecting(api: &mut Api) {
+    let (status, code, when) = VAULT;
+    let (x_status, x_code, x_when) = X_UNAVAILABLE;
+    api.post(
+        "/api/v1/bots/{bot_id}/connect",
+        "Begin to connect a bot to its account",
+    )
+    .text("OAuth 2.0 with PKCE (RFC 7636): send the account's owner to `authorize_url`.")
+    .gives::<wire::Authorize<'_>>()
+    .conflict("x_app_not_configured", "This deployment has no X app.");
+    api.get(
+        "/api/v1/bots/callback",
+        "Where X sends the account's owner back to",
+    )
+    .query::<wire::Callback>()
+    .gives::<wire::BotBody>()
+    .not_found()
+    .conflict(
+        "state_unknown",
+        "The authorization is unknown, used or older than ten minutes.",
+    )
+    .conflict("authorization_denied", "The account's owner did not agree.")
+    .conflict("code_refused", "X did not accept the code.")
+    .conflict("x_app_refused", "X did not accept this deployment's app.")
+    .conflict("x_account_in_use", ACCOUNT_IN_USE)
+    .problem(status, code, when)
+    .problem(x_status, x_code, x_when);
+    api.post(
+        "/internal/bots/{bot_id}/access-token",
+        "Hand out a bot's access token",
+    )
+    .text("Refreshed first when it is about to end, or when X rejected the one of a version.")
+    .json::<wire::AccessTokenRequest>()
+    .gives::<wire::AccessToken<'_>>()
+    .conflict(
+        "credentials_missing",
+        "The vault holds no credentials of this bot.",
+    )
+    .conflict(
+        "needs_reauth",
+        "X does not accept the bot's authorization any more.",
+    )
+    .conflict(
+        "token_rejected",
+        "X does not accept a token that it has just given.",
+    )
+    .conflict("x_account_in_use", ACCOUNT_IN_USE)
+    .problem(status, code, when)
+    .problem(x_status, x_code, x_when)
+    .problem(
+        status,
+        "refresh_waits",
+        "It is being refreshed, or a try failed a moment ago.",
+    )
+    .problem(status, "refresh_failed", "X did not refresh the token now.");
+}
+
+fn posts(api: &mut Api) {
+    api.post("/api/v1/bots/{bot_id}/posts", "Schedule a post or a thread")
+        .text("It can be changed and cancelled until the moment of sending.")
+        .json::<wire::PostBody>()
+        .creates::<wire::PostOut>();
+    api.get("/api/v1/bots/{bot_id}/posts", "List a bot's posts")
+        .query::<wire::PostQuery>()
+        .gives::<wire::Listed<wire::PostOut>>();
+    api.get("/api/v1/posts/{post_id}", "See a post and its attempts")
+        .gives::<wire::PostOut>();
+    api.patch(
+        "/api/v1/posts/{post_id}",
+        "Change a post that has not been sent",
+    )
+    .json::<wire::PostBody>()
+    .if_match()
+    .gives::<wire::PostOut>()
+    .conflict("not_editable", "It is being sent, or has been.")
+    .conflict("partly_published", "Parts of the thread are on X already.");
+    api.post("/api/v1/posts/{post_id}/cancel", "Cancel a post")
+        .if_match()
+        .gives::<wire::PostOut>()
+        .conflict("not_cancellable", "It is being sent, or is done with.");
+    api.post("/api/v1/posts/{post_id}/retry", "Try a failed post again")
+        .if_match()
+        .gives::<wire::PostOut>()
+        .conflict("not_retryable", "It has not failed.");
+}

@@ -1,0 +1,248 @@
+//! The API's description: it says everything that is there, nothing that is not, and it is served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use boon::{Compiler, Draft, Schemas};
+use serde_json::Value;
+use toml_edit::DocumentMut;
+use vivesphere_http::Access;
+use vivesphere_tests::app::App;
+use vivesphere_tests::build::repository;
+
+fn document() -> Value {
+    let text = vivesphere_openapi::text().unwrap_or_else(|errors| panic!("{errors:#?}"));
+    serde_json::from_str(&text).unwrap()
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Value)> {
+    let paths = document["paths"].as_object().unwrap();
+    paths.iter().flat_map(|(path, item)| {
+        let item = item.as_object().unwrap();
+        item.iter()
+            .filter(|(name, _)| *name != "servers")
+            .map(move |(method, operation)| (path, method, operation))
+    })
+}
+
+/// The routes of `spin.toml`, each with its component.
+fn triggers() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(repository().join("spin.toml")).unwrap();
+    let manifest: DocumentMut = text.parse().unwrap();
+    manifest["trigger"]["http"]
+        .as_array_of_tables()
+        .unwrap()
+        .iter()
+        .map(|trigger| {
+            let text = |key: &str| trigger[key].as_str().unwrap().to_owned();
+            (text("route"), text("component"))
+        })
+        .collect()
+}
+
+/// The trigger that a path goes to: the longest that fits.
+fn trigger_of<'a>(triggers: &'a BTreeMap<String, String>, path: &str) -> Option<&'a String> {
+    let fits = |route: &&String| match route.strip_suffix("/...") {
+        Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
+        None => path == route.as_str(),
+    };
+    triggers
+        .keys()
+        .filter(fits)
+        .max_by_key(|route| (!route.ends_with("/..."), route.len()))
+}
+
+#[test]
+fn the_file_is_what_the_components_say() {
+    let text = vivesphere_openapi::text().unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let file = std::fs::read_to_string(repository().join("docs/openapi.json")).unwrap();
+    assert!(
+        file == text,
+        "docs/openapi.json is out of date: run `cargo openapi`"
+    );
+}
+
+#[test]
+fn every_route_of_the_manifest_and_of_the_components_is_described_and_nothing_else_is() {
+    let document = document();
+    let triggers = triggers();
+    let apis = vivesphere_openapi::apis();
+    let described: BTreeSet<&str> = apis.iter().map(|api| api.component()).collect();
+    for (route, component) in &triggers {
+        assert!(
+            described.contains(component.as_str()),
+            "{component} ({route}) is not described: give it a src/api.rs and a line in \
+             openapi/src/lib.rs"
+        );
+    }
+    let mut left: BTreeSet<(String, String)> = operations(&document)
+        .map(|(path, method, _)| (method.to_ascii_uppercase(), path.clone()))
+        .collect();
+    let mut used = BTreeSet::new();
+    for api in &apis {
+        assert!(
+            triggers
+                .values()
+                .any(|component| component == api.component()),
+            "{} is described but has no route in spin.toml",
+            api.component()
+        );
+        for route in api.routes() {
+            let operation = (route.method.as_http().to_string(), route.path.to_owned());
+            assert!(left.remove(&operation), "{operation:?} is not described");
+            let trigger = trigger_of(&triggers, route.path);
+            if route.access == Access::Service {
+                assert_eq!(trigger, None, "{operation:?} can be reached from outside");
+                continue;
+            }
+            let trigger = trigger.unwrap_or_else(|| panic!("{operation:?} has no trigger"));
+            assert_eq!(triggers[trigger], api.component(), "{operation:?}");
+            used.insert(trigger.clone());
+        }
+    }
+    assert_eq!(left, BTreeSet::new(), "described without a row");
+    let all: BTreeSet<String> = triggers.into_keys().collect();
+    assert_eq!(used, all, "a trigger without a described route");
+}
+
+#[test]
+fn an_operation_says_who_may_call_it_and_how_it_refuses() {
+    let document = document();
+    let mut ids = BTreeSet::new();
+    for api in vivesphere_openapi::apis() {
+        for route in api.routes() {
+            let method = route.method.as_http().as_str().to_ascii_lowercase();
+            let operation = &document["paths"][route.path][&method];
+            let name = format!("{method} {}", route.path);
+            assert!(ids.insert(operation["operationId"].to_string()), "{name}");
+            assert_eq!(operation["tags"][0], api.component(), "{name}");
+            assert!(operation["summary"].as_str().unwrap().len() > 5, "{name}");
+            let responses = operation["responses"].as_object().unwrap();
+            let says = |status: &str| responses.contains_key(status);
+            assert!(says("400") && says("500") && says("503"), "{name}");
+            let closed = route.access != Access::Public;
+            assert!(!closed || (says("401") && says("403")), "{name}");
+            assert_eq!(route.access != Access::Service, says("429"), "{name}");
+            assert!(!route.path.contains('{') || says("404"), "{name}");
+            let json = operation["requestBody"]["content"].get("application/json");
+            assert!(json.is_none() || (says("415") && says("422")), "{name}");
+            let permission = match route.access {
+                Access::Permission(permission) | Access::ServiceOr(permission) => {
+                    let text = operation["description"].as_str().unwrap();
+                    assert!(text.contains(permission.as_str()), "{name}: {text}");
+                    Some(permission.as_str())
+                }
+                _ => None,
+            };
+            assert_eq!(operation["x-permission"].as_str(), permission, "{name}");
+            assert_eq!(
+                operation["security"].as_array().unwrap().is_empty(),
+                !closed,
+                "{name}"
+            );
+            let parameters = operation["parameters"].as_array();
+            let named: BTreeSet<&str> = parameters
+                .into_iter()
+                .flatten()
+                .filter(|parameter| parameter["in"] == "path")
+                .map(|parameter| parameter["name"].as_str().unwrap())
+                .collect();
+            let wanted: BTreeSet<&str> = route
+                .path
+                .split('/')
+                .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+                .collect();
+            assert_eq!(named, wanted, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_schema_is_one_and_every_reference_leads_somewhere() {
+    fn references(value: &Value, all: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    match value {
+                        Value::String(text) if key == "$ref" => {
+                            all.insert(text.clone());
+                        }
+                        other => references(other, all),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, all)),
+            _ => {}
+        }
+    }
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut all = BTreeSet::new();
+    references(&document, &mut all);
+    for reference in &all {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+    let components = document["components"].as_object().unwrap();
+    for kind in ["schemas", "responses", "headers", "parameters"] {
+        for name in components[kind].as_object().unwrap().keys() {
+            let reference = format!("#/components/{kind}/{name}");
+            assert!(all.contains(&reference), "nobody refers to {reference}");
+        }
+    }
+    // Compiling a schema checks it against the specification's own schema of schemas.
+    let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
+    compiler.set_default_draft(Draft::V2020_12);
+    let url = "http://contract/openapi.json";
+    compiler.add_resource(url, document.clone()).unwrap();
+    for name in components["schemas"].as_object().unwrap().keys() {
+        let place = format!("{url}#/components/schemas/{name}");
+        if let Err(error) = compiler.compile(&place, &mut schemas) {
+            panic!("{name}: {error:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_is_served_with_a_page_that_asks_nobody_else() {
+    let app = App::start().await;
+    let anyone = app.anonymous();
+    let served = anyone.get("/api/v1/openapi.json").await;
+    let file = std::fs::read_to_string(repository().join("docs/openapi.json")).unwrap();
+    assert_eq!(
+        served.json(200),
+        serde_json::from_str::<Value>(&file).unwrap()
+    );
+
+    let page = anyone.get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"));
+    assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"));
+    let mut bytes = page.text.len();
+    assert!(!page.text.contains("style=") && !page.text.contains("<script>"));
+    for (path, kind) in [
+        ("/docs/page.css", "text/css; charset=utf-8"),
+        ("/docs/page.js", "text/javascript; charset=utf-8"),
+    ] {
+        assert!(page.text.contains(path), "{path}");
+        let part = anyone.get(path).await;
+        assert_eq!((part.status, part.header("content-type")), (200, kind));
+        let outside = part.text.replace("https://example.org/", "");
+        assert!(
+            !outside.contains("//cdn") && !outside.contains("http"),
+            "{path}"
+        );
+        for risky in [
+            "innerHTML",
+            "eval(",
+            "localStorage",
+            "sessionStorage",
+            "document.cookie",
+        ] {
+            assert!(!part.text.contains(risky), "{path} has {risky}");
+        }
+        bytes += part.text.len();
+    }
+    assert!(bytes < 60_000, "{bytes}");
+}
