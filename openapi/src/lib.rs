@@ -9,6 +9,7 @@ pub fn apis() -> Vec<Api> {
     vec![
         auth::api::describe(),
         bots::api::describe(),
+        posts::api::describe(),
         botdata::api::describe(),
         publisher::api::describe(),
         health::api::describe(),

@@ -56,6 +56,14 @@ fn expected() -> BTreeMap<&'static str, Grant> {
             },
         ),
         (
+            "posts",
+            Grant {
+                variables: &["rate_limit_per_minute"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
             "botdata",
             Grant {
                 variables: &[

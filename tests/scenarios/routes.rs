@@ -15,6 +15,7 @@ fn routes() -> Vec<&'static Route> {
     [
         auth::ROUTES,
         bots::ROUTES,
+        posts::ROUTES,
         botdata::ROUTES,
         personas::ROUTES,
         config::ROUTES,

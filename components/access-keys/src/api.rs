@@ -1,6 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
+use vivesphere_http::List;
 
 use crate::{ROUTES, wire};
 
@@ -25,7 +26,7 @@ pub fn describe() -> Api {
         );
     api.get("/api/v1/access-keys", "List access keys")
         .query::<wire::ListQuery>()
-        .gives::<wire::Listed>();
+        .gives::<List<wire::AccessKeyBody>>();
     api.get("/api/v1/access-keys/{access_key_id}", "See an access key")
         .gives::<wire::AccessKeyBody>();
     api.delete(

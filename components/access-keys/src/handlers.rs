@@ -1,18 +1,9 @@
 //! Extract → parse → domain → wire.
 
 use vivesphere_domain::access_keys::{self, NewAccessKey};
-use vivesphere_domain::{Actor, parse_id};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_http::{Context, List, Problem, Reply};
 
 use crate::wire;
-
-fn actor(context: &Context) -> Result<Actor, Problem> {
-    Ok(Actor::new(context.principal()?, context.request_id()))
-}
-
-fn access_key_id(context: &Context) -> Result<String, Problem> {
-    parse_id(context.parameter("access_key_id")).ok_or_else(Problem::not_found)
-}
 
 pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
     let new: wire::NewAccessKey = context.json()?;
@@ -22,7 +13,7 @@ pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
         bot_ids: new.bot_ids,
         expires_at: new.expires_at,
     };
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let (made, key) = access_keys::create(&context.db, &actor, principal, &new).await?;
     let text = key.text();
     let mut body = wire::CreatedBody {
@@ -40,25 +31,18 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
     let page = context.page(query.limit, query.cursor.as_deref())?;
     let owner = query.user_id.as_deref();
     let listed = access_keys::list(&context.db, context.principal()?, owner, &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed
-            .items
-            .into_iter()
-            .map(wire::AccessKeyBody::from)
-            .collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::AccessKeyBody>::of(listed))
 }
 
 pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
-    let id = access_key_id(&context)?;
+    let id = context.id("access_key_id")?;
     let key = access_keys::get(&context.db, context.principal()?, &id).await?;
     Reply::ok(&wire::AccessKeyBody::from(key))
 }
 
 pub(crate) async fn revoke(context: Context) -> Result<Reply, Problem> {
-    let id = access_key_id(&context)?;
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let id = context.id("access_key_id")?;
+    let (actor, principal) = (context.actor()?, context.principal()?);
     access_keys::revoke(&context.db, &actor, principal, &id).await?;
     Ok(Reply::no_content())
 }

@@ -76,10 +76,3 @@ pub(crate) struct CreatedBody<'a> {
     /// `client_id`. `null` as `key` is.
     pub(crate) secret: Option<&'a str>,
 }
-
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Listed {
-    pub(crate) items: Vec<AccessKeyBody>,
-    /// Where the next page begins; null on the last.
-    pub(crate) next_cursor: Option<String>,
-}

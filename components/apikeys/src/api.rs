@@ -1,7 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
-use vivesphere_http::StatusCode;
+use vivesphere_http::{List, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -35,10 +35,10 @@ pub fn describe() -> Api {
         .problem(status, code, when);
     api.get("/api/v1/apikeys/providers", "List the providers")
         .text("The closed table, whole: it is one page.")
-        .gives::<wire::Listed<wire::ProviderBody>>();
+        .gives::<List<wire::ProviderBody>>();
     api.get("/api/v1/apikeys", "List your keys of providers")
         .query::<wire::ListQuery>()
-        .gives::<wire::Listed<wire::ApikeyBody>>();
+        .gives::<List<wire::ApikeyBody>>();
     api.get("/api/v1/apikeys/{apikey_id}", "See a provider's key")
         .text("Its last four characters, not the key.")
         .gives::<wire::ApikeyBody>();

@@ -1,18 +1,10 @@
 //! Extract → parse → domain → wire.
 
 use vivesphere_domain::apikeys::{self, Apikey, NewApikey, PROVIDERS};
-use vivesphere_domain::{Actor, Error, new_id, parse_id};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_domain::{Error, new_id};
+use vivesphere_http::{Context, List, Problem, Reply};
 
 use crate::{provider_call, sealing, wire};
-
-fn actor(context: &Context) -> Result<Actor, Problem> {
-    Ok(Actor::new(context.principal()?, context.request_id()))
-}
-
-fn apikey_id(context: &Context) -> Result<String, Problem> {
-    parse_id(context.parameter("apikey_id")).ok_or_else(Problem::not_found)
-}
 
 fn reply(apikey: Apikey) -> Result<Reply, Problem> {
     Reply::ok(&wire::ApikeyBody::from(apikey))
@@ -26,7 +18,7 @@ pub(crate) async fn store(context: Context) -> Result<Reply, Problem> {
     };
     new.check()?;
     let last4 = apikeys::check_key(&body.key)?;
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let apikey_id = new_id();
     let sealed = sealing::seal(&context, &apikey_id, 1, &body.key).await?;
     let db = &context.db;
@@ -36,17 +28,15 @@ pub(crate) async fn store(context: Context) -> Result<Reply, Problem> {
 
 /// The closed table, whole.
 pub(crate) async fn providers(_context: Context) -> Result<Reply, Problem> {
-    Reply::ok(&wire::Listed {
-        items: PROVIDERS
-            .iter()
-            .map(|provider| wire::ProviderBody {
-                provider: provider.name,
-                description: provider.description,
-                checkable: provider.check.is_some(),
-            })
-            .collect(),
-        next_cursor: None,
-    })
+    let items = PROVIDERS
+        .iter()
+        .map(|provider| wire::ProviderBody {
+            provider: provider.name,
+            description: provider.description,
+            checkable: provider.check.is_some(),
+        })
+        .collect();
+    Reply::ok(&List::whole(items))
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
@@ -57,23 +47,16 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
         return Err(Error::invalid("/provider", "is not a provider").into());
     }
     let listed = apikeys::list(&context.db, context.principal()?, provider, &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed
-            .items
-            .into_iter()
-            .map(wire::ApikeyBody::from)
-            .collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::ApikeyBody>::of(listed))
 }
 
 pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
-    reply(apikeys::get(&context.db, context.principal()?, &apikey_id(&context)?).await?)
+    reply(apikeys::get(&context.db, context.principal()?, &context.id("apikey_id")?).await?)
 }
 
 pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
     let body: wire::Replacement = context.json()?;
-    let (apikey_id, principal) = (apikey_id(&context)?, context.principal()?);
+    let (apikey_id, principal) = (context.id("apikey_id")?, context.principal()?);
     let current = apikeys::get(&context.db, principal, &apikey_id).await?;
     let last4 = apikeys::check_key(&body.key)?;
     let replaced = context.if_match()?.unwrap_or(current.version);
@@ -83,12 +66,12 @@ pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
     }
     // Sealed for the version that it becomes, or is refused as: another may rotate meanwhile.
     let sealed = sealing::seal(&context, &apikey_id, replaced + 1, &body.key).await?;
-    let (db, actor) = (&context.db, actor(&context)?);
+    let (db, actor) = (&context.db, context.actor()?);
     reply(apikeys::rotate(db, &actor, principal, &apikey_id, replaced, &last4, &sealed).await?)
 }
 
 pub(crate) async fn check(context: Context) -> Result<Reply, Problem> {
-    let (apikey_id, principal) = (apikey_id(&context)?, context.principal()?);
+    let (apikey_id, principal) = (context.id("apikey_id")?, context.principal()?);
     let apikey = apikeys::get(&context.db, principal, &apikey_id).await?;
     let (version, found) = match apikeys::provider(&apikey.provider).and_then(|row| row.check) {
         Some(check) => {
@@ -97,7 +80,7 @@ pub(crate) async fn check(context: Context) -> Result<Reply, Problem> {
         }
         None => (apikey.version, provider_call::Found::not_checkable()),
     };
-    let (db, actor) = (&context.db, actor(&context)?);
+    let (db, actor) = (&context.db, context.actor()?);
     let result = found.result;
     let apikey = apikeys::checked(db, &actor, principal, &apikey_id, version, result).await?;
     Reply::ok(&wire::CheckBody {
@@ -109,8 +92,8 @@ pub(crate) async fn check(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn delete(context: Context) -> Result<Reply, Problem> {
-    let (apikey_id, expected) = (apikey_id(&context)?, context.if_match()?);
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (apikey_id, expected) = (context.id("apikey_id")?, context.if_match()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     apikeys::delete(&context.db, &actor, principal, &apikey_id, expected).await?;
     Ok(Reply::no_content())
 }

@@ -88,11 +88,3 @@ pub(crate) struct ProviderBody {
     pub(crate) description: &'static str,
     pub(crate) checkable: bool,
 }
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "{T}List")]
-pub(crate) struct Listed<T> {
-    pub(crate) items: Vec<T>,
-    /// Where the next page begins; null on the last.
-    pub(crate) next_cursor: Option<String>,
-}

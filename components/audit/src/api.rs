@@ -1,6 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
+use vivesphere_http::List;
 
 use crate::{ROUTES, wire};
 
@@ -14,7 +15,7 @@ pub fn describe() -> Api {
     );
     api.get("/api/v1/audit", "List what was done, the newest first")
         .query::<wire::AuditQuery>()
-        .gives::<wire::Listed>();
+        .gives::<List<wire::AuditBody>>();
     api.get(
         "/api/v1/audit/verify",
         "Walk along the chain and see whether it is intact",

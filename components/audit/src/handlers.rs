@@ -5,7 +5,7 @@ use std::time::Duration;
 use vivesphere_crypto::ChainHash;
 use vivesphere_domain::audit::{self, Filter, Place, Position};
 use vivesphere_domain::{Error, Instant, time_zone};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_http::{Context, List, Problem, Reply};
 
 use crate::wire;
 
@@ -30,14 +30,7 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
         action: query.action,
     };
     let listed = audit::list(&context.db, &filter, &page, after).await?;
-    Reply::ok(&wire::Listed {
-        items: listed
-            .items
-            .into_iter()
-            .map(wire::AuditBody::from)
-            .collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::AuditBody>::of(listed))
 }
 
 /// The place that a query names, or the chain's beginning.

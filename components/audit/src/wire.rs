@@ -57,13 +57,6 @@ impl From<Row> for AuditBody {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Listed {
-    pub(crate) items: Vec<AuditBody>,
-    /// Where the next page begins; null on the last.
-    pub(crate) next_cursor: Option<String>,
-}
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VerifyQuery {

@@ -2,7 +2,7 @@
 
 use vivesphere_api::Api;
 use vivesphere_crypto::JwkSet;
-use vivesphere_http::StatusCode;
+use vivesphere_http::{List, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -113,7 +113,7 @@ fn users(api: &mut Api) {
         .conflict("username_taken", "Another user has this name.");
     api.get("/api/v1/users", "List users")
         .query::<wire::ListQuery>()
-        .gives::<wire::Listed>();
+        .gives::<List<wire::UserBody>>();
     api.get("/api/v1/users/{user_id}", "See a user")
         .gives::<wire::UserBody>();
     api.patch("/api/v1/users/{user_id}", "Change a user")

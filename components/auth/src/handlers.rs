@@ -7,22 +7,14 @@ use vivesphere_crypto::{JwkSet, Secret, Verdict};
 use vivesphere_domain::access_keys::{self, KeyText, Presented};
 use vivesphere_domain::sessions::{self, Refreshed, Started};
 use vivesphere_domain::users::{self, PasswordChange, SignIn, User, UserChange};
-use vivesphere_domain::{Actor, Instant, expiry, parse_id, signing_keys};
-use vivesphere_http::{Context, HeaderValue, Problem, Reply, header, verify};
+use vivesphere_domain::{Actor, Instant, expiry, signing_keys};
+use vivesphere_http::{Context, HeaderValue, List, Problem, Reply, header, verify};
 
 use crate::{tokens, wire};
 
 /// Seconds that a run of a job takes when its caller says nothing, and at most.
 const DEFAULT_BUDGET_SECONDS: u32 = 4;
 const MAX_BUDGET_SECONDS: u32 = 55;
-
-fn actor(context: &Context) -> Result<Actor, Problem> {
-    Ok(Actor::new(context.principal()?, context.request_id()))
-}
-
-fn user_id(context: &Context) -> Result<String, Problem> {
-    parse_id(context.parameter("user_id")).ok_or_else(Problem::not_found)
-}
 
 pub(crate) async fn login(context: Context) -> Result<Reply, Problem> {
     let login: wire::Login = context.json()?;
@@ -176,7 +168,7 @@ pub(crate) async fn logout(context: Context) -> Result<Reply, Problem> {
         ));
     }
     let session_id = &principal.session_id;
-    sessions::log_out(&context.db, &actor(&context)?, session_id, token.as_ref()).await?;
+    sessions::log_out(&context.db, &context.actor()?, session_id, token.as_ref()).await?;
     Ok(Reply::no_content())
 }
 
@@ -205,7 +197,7 @@ pub(crate) async fn change_password(context: Context) -> Result<Reply, Problem> 
         current: &body.current_password,
         new: &body.new_password,
     };
-    users::change_password(&context.db, &actor(&context)?, &change).await?;
+    users::change_password(&context.db, &context.actor()?, &change).await?;
     Ok(Reply::no_content())
 }
 
@@ -229,7 +221,7 @@ pub(crate) async fn create_user(context: Context) -> Result<Reply, Problem> {
     let new: wire::NewUser = context.json()?;
     let user = users::create(
         &context.db,
-        &actor(&context)?,
+        &context.actor()?,
         context.principal()?,
         &new.username,
         &new.password,
@@ -243,14 +235,11 @@ pub(crate) async fn list_users(context: Context) -> Result<Reply, Problem> {
     let query: wire::ListQuery = context.query()?;
     let page = context.page(query.limit, query.cursor.as_deref())?;
     let listed = users::list(&context.db, &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed.items.into_iter().map(wire::UserBody::from).collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::UserBody>::of(listed))
 }
 
 pub(crate) async fn get_user(context: Context) -> Result<Reply, Problem> {
-    let user = users::get(&context.db, &user_id(&context)?).await?;
+    let user = users::get(&context.db, &context.id("user_id")?).await?;
     Reply::ok(&wire::UserBody::from(user))
 }
 
@@ -263,9 +252,9 @@ pub(crate) async fn update_user(context: Context) -> Result<Reply, Problem> {
     };
     let user = users::update(
         &context.db,
-        &actor(&context)?,
+        &context.actor()?,
         context.principal()?,
-        &user_id(&context)?,
+        &context.id("user_id")?,
         context.if_match()?,
         &change,
     )
@@ -274,8 +263,8 @@ pub(crate) async fn update_user(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn delete_user(context: Context) -> Result<Reply, Problem> {
-    let (actor, principal) = (actor(&context)?, context.principal()?);
-    users::delete(&context.db, &actor, principal, &user_id(&context)?).await?;
+    let (actor, principal) = (context.actor()?, context.principal()?);
+    users::delete(&context.db, &actor, principal, &context.id("user_id")?).await?;
     Ok(Reply::no_content())
 }
 

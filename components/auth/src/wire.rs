@@ -164,13 +164,6 @@ impl From<User> for UserBody {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Listed {
-    pub(crate) items: Vec<UserBody>,
-    /// Where the next page begins; null on the last.
-    pub(crate) next_cursor: Option<String>,
-}
-
 /// What a sign-in gives.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct SignedIn<'a> {

@@ -1,7 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
-use vivesphere_http::StatusCode;
+use vivesphere_http::{List, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -22,14 +22,9 @@ const ACCOUNT_IN_USE: &str = "Another bot acts as this X account already.";
 /// The component's description.
 #[must_use]
 pub fn describe() -> Api {
-    let mut api = Api::new(
-        "bots",
-        "Bots and their posts: create, connect, schedule.",
-        ROUTES,
-    );
+    let mut api = Api::new("bots", "Bots: create, change, connect.", ROUTES);
     bots(&mut api);
     connecting(&mut api);
-    posts(&mut api);
     api
 }
 
@@ -46,7 +41,7 @@ fn bots(api: &mut Api) {
         .problem(status, code, when);
     api.get("/api/v1/bots/list", "List bots")
         .query::<wire::BotQuery>()
-        .gives::<wire::Listed<wire::BotBody>>();
+        .gives::<List<wire::BotBody>>();
     api.get("/api/v1/bots/{bot_id}", "See a bot")
         .gives::<wire::BotBody>();
     api.patch("/api/v1/bots/{bot_id}", "Change a bot")
@@ -126,33 +121,4 @@ fn connecting(api: &mut Api) {
         "It is being refreshed, or a try failed a moment ago.",
     )
     .problem(status, "refresh_failed", "X did not refresh the token now.");
-}
-
-fn posts(api: &mut Api) {
-    api.post("/api/v1/bots/{bot_id}/posts", "Schedule a post or a thread")
-        .text("It can be changed and cancelled until the moment of sending.")
-        .json::<wire::PostBody>()
-        .creates::<wire::PostOut>();
-    api.get("/api/v1/bots/{bot_id}/posts", "List a bot's posts")
-        .query::<wire::PostQuery>()
-        .gives::<wire::Listed<wire::PostOut>>();
-    api.get("/api/v1/posts/{post_id}", "See a post and its attempts")
-        .gives::<wire::PostOut>();
-    api.patch(
-        "/api/v1/posts/{post_id}",
-        "Change a post that has not been sent",
-    )
-    .json::<wire::PostBody>()
-    .if_match()
-    .gives::<wire::PostOut>()
-    .conflict("not_editable", "It is being sent, or has been.")
-    .conflict("partly_published", "Parts of the thread are on X already.");
-    api.post("/api/v1/posts/{post_id}/cancel", "Cancel a post")
-        .if_match()
-        .gives::<wire::PostOut>()
-        .conflict("not_cancellable", "It is being sent, or is done with.");
-    api.post("/api/v1/posts/{post_id}/retry", "Try a failed post again")
-        .if_match()
-        .gives::<wire::PostOut>()
-        .conflict("not_retryable", "It has not failed.");
 }

@@ -7,7 +7,6 @@ use vivesphere_http::{Context, Problem, Reply, StatusCode};
 use vivesphere_x_api::{AuthorizeRequest, TokenError, authorize_url};
 
 use crate::credentials::{self, Stored};
-use crate::handlers::{actor, bot_id};
 use crate::wire;
 
 const SCOPES: &[&str] = &[
@@ -25,7 +24,7 @@ async fn redirect_uri() -> Result<String, Problem> {
 }
 
 pub(crate) async fn begin(context: Context) -> Result<Reply, Problem> {
-    let bot_id = bot_id(&context)?;
+    let bot_id = context.id("bot_id")?;
     let principal = context.principal()?;
     bots::get_writable(&context.db, principal, &bot_id).await?;
     let client_id = config::optional_text("x_client_id").await?.ok_or_else(|| {
@@ -50,7 +49,7 @@ pub(crate) async fn begin(context: Context) -> Result<Reply, Problem> {
             code_challenge: &pkce::challenge(&verifier),
         },
     );
-    actor(&context)?;
+    context.actor()?;
     Reply::ok(&wire::Authorize {
         authorize_url: url.as_str(),
     })

@@ -15,7 +15,6 @@ use vivesphere_domain::{Actor, Error, Instant, Principal};
 use vivesphere_http::{Context, Problem, Reply, StatusCode, internal};
 use vivesphere_x_api::{App, CallError, Client, TokenError, Tokens};
 
-use crate::handlers::bot_id;
 use crate::wire;
 
 /// A token that ends within this time is refreshed before it is handed out.
@@ -188,7 +187,7 @@ async fn reveal(context: &Context, bot_id: &str) -> Result<(i64, Stored), Proble
 /// one of this version.
 pub(crate) async fn access_token(context: Context) -> Result<Reply, Problem> {
     let request: wire::AccessTokenRequest = context.json()?;
-    let bot_id = bot_id(&context)?;
+    let bot_id = context.id("bot_id")?;
     let bot = bots::get(&context.db, &Principal::service(), &bot_id).await?;
     let (mut version, mut stored) = reveal(&context, &bot_id).await?;
     let ends = stored

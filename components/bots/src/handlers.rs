@@ -1,18 +1,10 @@
 //! Bots: extract → parse → domain → wire.
 
 use vivesphere_domain::bots::{self, BotChange};
-use vivesphere_domain::{Actor, Error, parse_id};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_domain::{Error, parse_id};
+use vivesphere_http::{Context, List, Problem, Reply};
 
 use crate::{credentials, wire};
-
-pub(crate) fn actor(context: &Context) -> Result<Actor, Problem> {
-    Ok(Actor::new(context.principal()?, context.request_id()))
-}
-
-pub(crate) fn bot_id(context: &Context) -> Result<String, Problem> {
-    parse_id(context.parameter("bot_id")).ok_or_else(Problem::not_found)
-}
 
 fn reply(bot: bots::Bot) -> Result<Reply, Problem> {
     Reply::ok(&wire::BotBody::from(bot))
@@ -24,7 +16,7 @@ pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
         credentials::check(given)?;
     }
     let principal = context.principal()?;
-    let actor = actor(&context)?;
+    let actor = context.actor()?;
     let change = BotChange {
         bot_name: Some(new.bot_name),
         timezone: new.timezone,
@@ -50,14 +42,11 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
         .transpose()?;
     let owner = owner.as_deref();
     let listed = bots::list(&context.db, context.principal()?, owner, &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed.items.into_iter().map(wire::BotBody::from).collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::BotBody>::of(listed))
 }
 
 pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
-    reply(bots::get(&context.db, context.principal()?, &bot_id(&context)?).await?)
+    reply(bots::get(&context.db, context.principal()?, &context.id("bot_id")?).await?)
 }
 
 pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
@@ -65,14 +54,14 @@ pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
     if let Some(given) = &patch.credentials {
         credentials::check(given)?;
     }
-    let (principal, bot_id) = (context.principal()?, bot_id(&context)?);
+    let (principal, bot_id) = (context.principal()?, context.id("bot_id")?);
     let change = BotChange {
         bot_name: patch.bot_name,
         timezone: patch.timezone,
         daily_post_limit: patch.daily_post_limit,
         persona_id: patch.persona_id,
     };
-    let actor = actor(&context)?;
+    let actor = context.actor()?;
     let expected = context.if_match()?;
     let mut bot = bots::update(&context.db, &actor, principal, &bot_id, expected, &change).await?;
     if let Some(given) = &patch.credentials {
@@ -84,10 +73,10 @@ pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn delete(context: Context) -> Result<Reply, Problem> {
-    let bot_id = bot_id(&context)?;
+    let bot_id = context.id("bot_id")?;
     bots::delete(
         &context.db,
-        &actor(&context)?,
+        &context.actor()?,
         context.principal()?,
         &bot_id,
     )
@@ -104,7 +93,7 @@ pub(crate) async fn resume(context: Context) -> Result<Reply, Problem> {
 }
 
 async fn pause_or_resume(context: &Context, pause: bool) -> Result<Reply, Problem> {
-    let bot_id = bot_id(context)?;
-    let (actor, principal) = (actor(context)?, context.principal()?);
+    let bot_id = context.id("bot_id")?;
+    let (actor, principal) = (context.actor()?, context.principal()?);
     reply(bots::pause_or_resume(&context.db, &actor, principal, &bot_id, pause).await?)
 }

@@ -1,4 +1,4 @@
-//! Bots and their posts: what people create, connect, schedule. The only component with the
+//! Bots: what people create and connect. The only component with the
 //! app's client secret, and the only one that asks the vault.
 
 #[cfg(not(target_family = "wasm"))]
@@ -6,10 +6,9 @@ pub mod api;
 mod connect;
 mod credentials;
 mod handlers;
-mod posts;
 mod wire;
 
-use vivesphere_domain::permissions::Permission::{BotsRead, BotsWrite, PostsRead, PostsWrite};
+use vivesphere_domain::permissions::Permission::{BotsRead, BotsWrite};
 use vivesphere_http::Access::{Permission, Public, Service};
 use vivesphere_http::{Route, route};
 
@@ -24,12 +23,6 @@ pub const ROUTES: &[Route] = &[
     route!(Post "/api/v1/bots/{bot_id}/pause", Permission(BotsWrite), handlers::pause),
     route!(Post "/api/v1/bots/{bot_id}/resume", Permission(BotsWrite), handlers::resume),
     route!(Post "/api/v1/bots/{bot_id}/connect", Permission(BotsWrite), connect::begin),
-    route!(Post "/api/v1/bots/{bot_id}/posts", Permission(PostsWrite), posts::schedule),
-    route!(Get "/api/v1/bots/{bot_id}/posts", Permission(PostsRead), posts::list),
-    route!(Get "/api/v1/posts/{post_id}", Permission(PostsRead), posts::get),
-    route!(Patch "/api/v1/posts/{post_id}", Permission(PostsWrite), posts::edit),
-    route!(Post "/api/v1/posts/{post_id}/cancel", Permission(PostsWrite), posts::cancel),
-    route!(Post "/api/v1/posts/{post_id}/retry", Permission(PostsWrite), posts::retry),
     route!(Post "/internal/bots/{bot_id}/access-token", Service, credentials::access_token)
         .confidential(),
 ];

@@ -1,7 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
-use vivesphere_http::StatusCode;
+use vivesphere_http::{List, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -37,7 +37,7 @@ pub fn describe() -> Api {
         .problem(status, code, when);
     api.get("/api/v1/config/history", "List a service's versions")
         .query::<wire::HistoryQuery>()
-        .gives::<wire::Listed<wire::VersionBody>>()
+        .gives::<List<wire::VersionBody>>()
         .not_found();
     api.get(
         "/api/v1/config/diff",
@@ -62,7 +62,7 @@ pub fn describe() -> Api {
     api.get("/api/v1/config/schema", "See which settings there are")
         .text("Of one service, or of all, in one page.")
         .query::<wire::ServiceQuery>()
-        .gives::<wire::Listed<wire::ServiceSchema>>()
+        .gives::<List<wire::ServiceSchema>>()
         .not_found();
     api
 }

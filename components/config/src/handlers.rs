@@ -1,17 +1,13 @@
 //! Settings: extract → parse → domain → wire.
 
+use vivesphere_domain::Error;
 use vivesphere_domain::settings::{self, Version};
-use vivesphere_domain::{Actor, Error};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_http::{Context, List, Problem, Reply};
 use vivesphere_settings::{Settings, Source};
 
 use crate::wire;
 
 const BASE: &str = "/settings_data/settings";
-
-fn actor(context: &Context) -> Result<Actor, Problem> {
-    Ok(Actor::new(context.principal()?, context.request_id()))
-}
 
 /// What holds for a service in one version: not from this instance's memory, for whoever has
 /// changed something looks whether it has.
@@ -52,10 +48,7 @@ pub(crate) async fn settings(context: Context) -> Result<Reply, Problem> {
     for service in settings::services() {
         items.push(body(&settings::current(&context.db, service).await?).await?);
     }
-    Reply::ok(&wire::SettingsBody::All(wire::Listed {
-        items,
-        next_cursor: None,
-    }))
+    Reply::ok(&wire::SettingsBody::All(List::whole(items)))
 }
 
 /// The version that the change was made on: `version` in the body, or `If-Match`.
@@ -80,7 +73,7 @@ pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
     let expected = expected(&context, data.version)?;
     let version = settings::update(
         &context.db,
-        &actor(&context)?,
+        &context.actor()?,
         &data.service_name,
         expected,
         &data.settings,
@@ -95,14 +88,7 @@ pub(crate) async fn history(context: Context) -> Result<Reply, Problem> {
     let query: wire::HistoryQuery = context.query()?;
     let page = context.page(query.limit, query.cursor.as_deref())?;
     let listed = settings::history(&context.db, &query.service_name, &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed
-            .items
-            .into_iter()
-            .map(wire::VersionBody::from)
-            .collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::VersionBody>::of(listed))
 }
 
 pub(crate) async fn diff(context: Context) -> Result<Reply, Problem> {
@@ -126,7 +112,7 @@ pub(crate) async fn roll_back(context: Context) -> Result<Reply, Problem> {
     settings::current(db, service)
         .await
         .map_err(|error| in_body(error, "/service_name"))?;
-    let actor = actor(&context)?;
+    let actor = context.actor()?;
     let version = settings::roll_back(db, &actor, service, expected, request.to_version)
         .await
         .map_err(|error| match error {
@@ -154,8 +140,5 @@ pub(crate) async fn schema(context: Context) -> Result<Reply, Problem> {
                 .collect(),
         })
         .collect();
-    Reply::ok(&wire::Listed {
-        items,
-        next_cursor: None,
-    })
+    Reply::ok(&List::whole(items))
 }

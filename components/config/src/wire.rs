@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use vivesphere_domain::Instant;
 use vivesphere_domain::settings::{Change, Fallback, Kind, Setting, Version};
+use vivesphere_http::List;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,7 +89,7 @@ pub(crate) struct ServiceSettings {
 #[serde(untagged)]
 pub(crate) enum SettingsBody {
     One(ServiceSettings),
-    All(Listed<ServiceSettings>),
+    All(List<ServiceSettings>),
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -104,14 +105,6 @@ impl Principal {
             id: version.actor_id.clone(),
         })
     }
-}
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "{T}List")]
-pub(crate) struct Listed<T> {
-    pub(crate) items: Vec<T>,
-    /// Where the next page begins; null on the last.
-    pub(crate) next_cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
-use vivesphere_http::StatusCode;
+use vivesphere_http::{List, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -30,7 +30,7 @@ pub fn describe() -> Api {
         );
     api.get("/api/v1/logs", "List log records, the newest first")
         .query::<wire::LogQuery>()
-        .gives::<wire::Listed>();
+        .gives::<List<wire::LogBody>>();
     api.get("/api/v1/logs/export", "Export log records, one a line")
         .text("All that fits the filter, read while it is sent; `limit` is not heeded.")
         .query::<wire::LogQuery>()

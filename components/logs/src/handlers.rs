@@ -2,7 +2,7 @@
 
 use vivesphere_domain::logs::{self, Filter, Level, LogType, Record};
 use vivesphere_domain::{Error, Instant, time_zone};
-use vivesphere_http::{Context, FieldError, Problem, Reply, StatusCode};
+use vivesphere_http::{Context, FieldError, List, Problem, Reply, StatusCode};
 
 use crate::{group_commit, wire};
 
@@ -113,10 +113,7 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
     let query: wire::LogQuery = context.query()?;
     let page = context.page(query.limit, query.cursor.as_deref())?;
     let listed = logs::list(&context.db, &filter(&query)?, &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed.items.into_iter().map(wire::LogBody::from).collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::LogBody>::of(listed))
 }
 
 fn by_type<T: Copy>(counts: [T; 4]) -> wire::ByType<T> {

@@ -93,13 +93,6 @@ impl From<Entry> for LogBody {
     }
 }
 
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Listed {
-    pub(crate) items: Vec<LogBody>,
-    /// Where the next page begins; null on the last.
-    pub(crate) next_cursor: Option<String>,
-}
-
 /// Numbers by category.
 pub(crate) type ByType<T> = BTreeMap<&'static str, T>;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use vivesphere_api::Api;
-use vivesphere_http::StatusCode;
+use vivesphere_http::{List, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -54,7 +54,7 @@ fn personas(api: &mut Api) {
     .conflict("persona_name_taken", NAME_TAKEN);
     api.get("/api/v1/personas", "List personas")
         .query::<wire::PersonaQuery>()
-        .gives::<wire::Listed<wire::PersonaBody>>();
+        .gives::<List<wire::PersonaBody>>();
     api.get("/api/v1/personas/{persona_id}", "See a persona")
         .gives::<wire::PersonaBody>();
     api.patch("/api/v1/personas/{persona_id}", "Change a persona")
@@ -79,7 +79,7 @@ fn versions(api: &mut Api) {
         "List a persona's versions",
     )
     .query::<wire::VersionQuery>()
-    .gives::<wire::Listed<wire::PersonaVersionBody>>();
+    .gives::<List<wire::PersonaVersionBody>>();
     api.get(
         "/api/v1/personas/{persona_id}/versions/{version}",
         "See a persona as it was",

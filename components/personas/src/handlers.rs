@@ -2,26 +2,17 @@
 
 use vivesphere_domain::personas::{self, Assignment, Persona};
 use vivesphere_domain::weighted_length::DEFAULT_MAX;
-use vivesphere_domain::{Actor, parse_id};
-use vivesphere_http::{Context, HeaderValue, Problem, Reply, StatusCode, header};
+use vivesphere_http::{Context, HeaderValue, List, Problem, Reply, StatusCode, header};
 
 use crate::wire::{ExportFormat, PersonaDocument};
 use crate::{wire, yaml};
-
-fn actor(context: &Context) -> Result<Actor, Problem> {
-    Ok(Actor::new(context.principal()?, context.request_id()))
-}
-
-fn persona_id(context: &Context) -> Result<String, Problem> {
-    parse_id(context.parameter("persona_id")).ok_or_else(Problem::not_found)
-}
 
 fn reply(persona: Persona) -> Result<Reply, Problem> {
     Reply::ok(&wire::PersonaBody::from(persona))
 }
 
 async fn make(context: &Context, document: PersonaDocument) -> Result<Reply, Problem> {
-    let (actor, principal) = (actor(context)?, context.principal()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let persona = personas::create(&context.db, &actor, principal, document.into()).await?;
     Reply::created(&wire::PersonaBody::from(persona))
 }
@@ -52,7 +43,7 @@ pub(crate) async fn import(context: Context) -> Result<Reply, Problem> {
 
 pub(crate) async fn export(context: Context) -> Result<Reply, Problem> {
     let query: wire::ExportQuery = context.query()?;
-    let persona_id = persona_id(&context)?;
+    let persona_id = context.id("persona_id")?;
     let persona = personas::get(&context.db, context.principal()?, &persona_id).await?;
     let document = PersonaDocument::from(persona.fields);
     let (reply, extension) = match query.format.unwrap_or_default() {
@@ -72,24 +63,24 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
     let page = context.page(query.limit, query.cursor.as_deref())?;
     let principal = context.principal()?;
     let listed = personas::list(&context.db, principal, &query.into(), &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed
-            .items
-            .into_iter()
-            .map(wire::PersonaBody::from)
-            .collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::PersonaBody>::of(listed))
 }
 
 pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
-    reply(personas::get(&context.db, context.principal()?, &persona_id(&context)?).await?)
+    reply(
+        personas::get(
+            &context.db,
+            context.principal()?,
+            &context.id("persona_id")?,
+        )
+        .await?,
+    )
 }
 
 pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
     let patch: wire::PersonaPatch = context.json()?;
-    let (persona_id, expected) = (persona_id(&context)?, context.if_match()?);
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (persona_id, expected) = (context.id("persona_id")?, context.if_match()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let change = patch.into();
     reply(
         personas::update(
@@ -105,30 +96,23 @@ pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn delete(context: Context) -> Result<Reply, Problem> {
-    let (persona_id, expected) = (persona_id(&context)?, context.if_match()?);
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (persona_id, expected) = (context.id("persona_id")?, context.if_match()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     personas::delete(&context.db, &actor, principal, &persona_id, expected).await?;
     Ok(Reply::no_content())
 }
 
 pub(crate) async fn versions(context: Context) -> Result<Reply, Problem> {
     let query: wire::VersionQuery = context.query()?;
-    let persona_id = persona_id(&context)?;
+    let persona_id = context.id("persona_id")?;
     let (principal, cursor) = (context.principal()?, query.cursor.as_deref());
     let listed =
         personas::versions(&context.db, principal, &persona_id, query.limit, cursor).await?;
-    Reply::ok(&wire::Listed {
-        items: listed
-            .items
-            .into_iter()
-            .map(wire::PersonaVersionBody::from)
-            .collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::PersonaVersionBody>::of(listed))
 }
 
 pub(crate) async fn version(context: Context) -> Result<Reply, Problem> {
-    let persona_id = persona_id(&context)?;
+    let persona_id = context.id("persona_id")?;
     let number = context.parameter("version").parse();
     let number: i64 = number.map_err(|_| Problem::not_found())?;
     let found = personas::version(&context.db, context.principal()?, &persona_id, number).await?;
@@ -142,7 +126,7 @@ pub(crate) async fn preview(context: Context) -> Result<Reply, Problem> {
         topic: request.topic,
     }
     .checked()?;
-    let persona_id = persona_id(&context)?;
+    let persona_id = context.id("persona_id")?;
     let persona = personas::get(&context.db, context.principal()?, &persona_id).await?;
     let fields = persona.fields;
     Reply::ok(&wire::Preview {

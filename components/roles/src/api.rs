@@ -1,6 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
+use vivesphere_http::List;
 
 use crate::{ROUTES, wire};
 
@@ -20,7 +21,7 @@ pub fn describe() -> Api {
         "List every permission there is",
     )
     .text("The closed list, whole: it is one page.")
-    .gives::<wire::Listed<wire::PermissionBody>>();
+    .gives::<List<wire::PermissionBody>>();
     api.post("/api/v1/roles/assign", "Give a user a role")
         .text("Nobody can give what they may not do themselves.")
         .json::<wire::Assignment>()
@@ -41,7 +42,7 @@ pub fn describe() -> Api {
         );
     api.get("/api/v1/roles", "List roles")
         .query::<wire::ListQuery>()
-        .gives::<wire::Listed<wire::RoleBody>>();
+        .gives::<List<wire::RoleBody>>();
     api.get("/api/v1/roles/{role}", "See a role")
         .gives::<wire::RoleBody>();
     api.patch("/api/v1/roles/{role}", "Change a role")

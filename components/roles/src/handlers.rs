@@ -2,14 +2,10 @@
 
 use vivesphere_domain::permissions::{BuiltInRole, Permission};
 use vivesphere_domain::roles::{self, Role, RoleChange};
-use vivesphere_domain::{Actor, Error, parse_id};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_domain::{Error, parse_id};
+use vivesphere_http::{Context, List, Problem, Reply};
 
 use crate::wire;
-
-fn actor(context: &Context) -> Result<Actor, Problem> {
-    Ok(Actor::new(context.principal()?, context.request_id()))
-}
 
 fn reply(role: Role) -> Result<Reply, Problem> {
     Reply::ok(&wire::RoleBody::from(role))
@@ -29,16 +25,13 @@ pub(crate) async fn permissions(_context: Context) -> Result<Reply, Problem> {
                 .collect(),
         })
         .collect();
-    Reply::ok(&wire::Listed {
-        items,
-        next_cursor: None,
-    })
+    Reply::ok(&List::whole(items))
 }
 
 pub(crate) async fn assign(context: Context) -> Result<Reply, Problem> {
     let body: wire::Assignment = context.json()?;
     let user_id = user_id(&body)?;
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let assigned = roles::assign(&context.db, &actor, principal, &user_id, &body.role).await?;
     Reply::ok(&wire::AssignedBody::from(assigned))
 }
@@ -46,7 +39,7 @@ pub(crate) async fn assign(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn unassign(context: Context) -> Result<Reply, Problem> {
     let body: wire::Assignment = context.json()?;
     let user_id = user_id(&body)?;
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let assigned = roles::unassign(&context.db, &actor, principal, &user_id, &body.role).await?;
     Reply::ok(&wire::AssignedBody::from(assigned))
 }
@@ -57,7 +50,7 @@ fn user_id(body: &wire::Assignment) -> Result<String, Problem> {
 
 pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
     let new: wire::NewRole = context.json()?;
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let change = RoleChange {
         description: new.description,
         permissions: Some(new.permissions),
@@ -69,10 +62,7 @@ pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
     let query: wire::ListQuery = context.query()?;
     let listed = roles::list(&context.db, query.limit, query.cursor.as_deref()).await?;
-    Reply::ok(&wire::Listed {
-        items: listed.items.into_iter().map(wire::RoleBody::from).collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::RoleBody>::of(listed))
 }
 
 pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
@@ -85,13 +75,13 @@ pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
         description: patch.description,
         permissions: patch.permissions,
     };
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let (role, expected) = (context.parameter("role"), context.if_match()?);
     reply(roles::update(&context.db, &actor, principal, role, expected, &change).await?)
 }
 
 pub(crate) async fn delete(context: Context) -> Result<Reply, Problem> {
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let (role, expected) = (context.parameter("role"), context.if_match()?);
     roles::delete(&context.db, &actor, principal, role, expected).await?;
     Ok(Reply::no_content())

@@ -103,11 +103,3 @@ pub(crate) struct PermissionBody {
     /// The built-in roles that allow it.
     pub(crate) roles: Vec<&'static str>,
 }
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "{T}List")]
-pub(crate) struct Listed<T> {
-    pub(crate) items: Vec<T>,
-    /// Where the next page begins; null on the last.
-    pub(crate) next_cursor: Option<String>,
-}

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
 use serde::de::DeserializeOwned;
 use vivesphere_db::Database;
-use vivesphere_domain::{Page, Principal};
+use vivesphere_domain::{Actor, Page, Principal, parse_id};
 
 use crate::{Problem, parsing};
 
@@ -28,6 +28,14 @@ impl Context {
         self.principal.as_ref().ok_or_else(|| {
             Problem::unauthorized("missing_credentials", "Sign in, or send an access key.")
         })
+    }
+
+    /// Whoever is asking, as the audit trail names them.
+    ///
+    /// # Errors
+    /// 401 on a route that is public.
+    pub fn actor(&self) -> Result<Actor, Problem> {
+        Ok(Actor::new(self.principal()?, self.request_id()))
     }
 
     /// This request's id, as in `x-request-id`.
@@ -67,6 +75,14 @@ impl Context {
             .iter()
             .find(|(key, _)| key == name)
             .map_or("", |(_, value)| value)
+    }
+
+    /// A path parameter that is an id.
+    ///
+    /// # Errors
+    /// 404 when it is not one: nothing has it.
+    pub fn id(&self, name: &str) -> Result<String, Problem> {
+        parse_id(self.parameter(name)).ok_or_else(Problem::not_found)
     }
 
     /// The query string as `T`, which should deny unknown fields.

@@ -1,16 +1,11 @@
 //! Posts: extract → parse → domain → wire.
 
+use vivesphere_domain::Error;
 use vivesphere_domain::post_state::PostState;
 use vivesphere_domain::posts::{self, Draft, Post};
-use vivesphere_domain::{Error, parse_id};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_http::{Context, List, Problem, Reply};
 
-use crate::handlers::{actor, bot_id};
 use crate::wire;
-
-fn post_id(context: &Context) -> Result<String, Problem> {
-    parse_id(context.parameter("post_id")).ok_or_else(Problem::not_found)
-}
 
 fn reply(post: Post) -> Result<Reply, Problem> {
     Reply::ok(&wire::PostOut::from(post))
@@ -28,8 +23,8 @@ fn draft(context: &Context) -> Result<Draft, Problem> {
 }
 
 pub(crate) async fn schedule(context: Context) -> Result<Reply, Problem> {
-    let (draft, bot_id) = (draft(&context)?, bot_id(&context)?);
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (draft, bot_id) = (draft(&context)?, context.id("bot_id")?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let post = posts::schedule(&context.db, &actor, principal, &bot_id, &draft).await?;
     Reply::created(&wire::PostOut::from(post))
 }
@@ -42,33 +37,30 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
     {
         return Err(Error::invalid("/state", "is not a state of a post").into());
     }
-    let (bot_id, state) = (bot_id(&context)?, query.state.as_deref());
+    let (bot_id, state) = (context.id("bot_id")?, query.state.as_deref());
     let listed = posts::list(&context.db, context.principal()?, &bot_id, state, &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed.items.into_iter().map(wire::PostOut::from).collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::PostOut>::of(listed))
 }
 
 pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
-    reply(posts::get(&context.db, context.principal()?, &post_id(&context)?).await?)
+    reply(posts::get(&context.db, context.principal()?, &context.id("post_id")?).await?)
 }
 
 pub(crate) async fn edit(context: Context) -> Result<Reply, Problem> {
-    let (change, post_id) = (draft(&context)?, post_id(&context)?);
-    let (actor, principal) = (actor(&context)?, context.principal()?);
+    let (change, post_id) = (draft(&context)?, context.id("post_id")?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
     let expected = context.if_match()?;
     reply(posts::edit(&context.db, &actor, principal, &post_id, expected, &change).await?)
 }
 
 pub(crate) async fn cancel(context: Context) -> Result<Reply, Problem> {
-    let (actor, principal) = (actor(&context)?, context.principal()?);
-    let (post_id, expected) = (post_id(&context)?, context.if_match()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
+    let (post_id, expected) = (context.id("post_id")?, context.if_match()?);
     reply(posts::cancel(&context.db, &actor, principal, &post_id, expected).await?)
 }
 
 pub(crate) async fn retry(context: Context) -> Result<Reply, Problem> {
-    let (actor, principal) = (actor(&context)?, context.principal()?);
-    let (post_id, expected) = (post_id(&context)?, context.if_match()?);
+    let (actor, principal) = (context.actor()?, context.principal()?);
+    let (post_id, expected) = (context.id("post_id")?, context.if_match()?);
     reply(posts::retry(&context.db, &actor, principal, &post_id, expected).await?)
 }
