@@ -1,10 +1,8 @@
 //! The wasmtime engine, and what it offers to components.
 
-use std::path::Path;
-
 use anyhow::Context as _;
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy};
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
 use crate::application::Options;
 use crate::instance::{Guest, GuestData};
@@ -18,11 +16,6 @@ pub(crate) fn new(options: &Options) -> anyhow::Result<Engine> {
     config.epoch_interruption(true);
     if options.pooling {
         config.allocation_strategy(InstanceAllocationStrategy::pooling());
-    }
-    if let Some(folder) = &options.cache_dir {
-        let mut cache = CacheConfig::new();
-        cache.with_directory(folder);
-        config.cache(Some(Cache::new(cache)?));
     }
     Ok(Engine::new(&config)?)
 }
@@ -54,11 +47,4 @@ fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
     bindings::Interfaces::add_to_linker::<_, GuestData>(linker, |guest| guest)
-}
-
-/// Compiles a component, or takes it from the cache.
-pub(crate) fn compile(engine: &Engine, source: &Path) -> anyhow::Result<Component> {
-    Component::from_file(engine, source)
-        .map_err(anyhow::Error::from)
-        .with_context(|| format!("cannot use {}", source.display()))
 }

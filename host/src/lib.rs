@@ -6,6 +6,7 @@
 pub mod application;
 pub mod build;
 pub mod cli;
+mod compiled;
 mod cron;
 pub mod doctor;
 pub mod dotenv;

@@ -12,7 +12,6 @@ use wasmtime_wasi_http::handler::ProxyPre;
 
 use crate::application::{Application, Component, KeyValueStore, Options, RuntimeConfig};
 use crate::cron::{self, Scheduled};
-use crate::engine;
 use crate::files::Files;
 use crate::handler::ComponentState;
 use crate::instance::{Grants, Guest};
@@ -23,6 +22,7 @@ use crate::outbound::allowed_hosts::AllowedHosts;
 use crate::outbound::connections::Connections;
 use crate::router::Router;
 use crate::service::{Chain, Service, Services};
+use crate::{compiled, engine};
 
 /// How long an instance may compute without a pause when there is no request timeout.
 const COMPUTING: std::time::Duration = std::time::Duration::from_secs(60);
@@ -56,7 +56,7 @@ impl Loaded {
             .values()
             .filter(|component| is_used(application, &component.id, options.cron))
             .collect();
-        let mut compiled = compile(&engine, &components)?;
+        let mut compiled = compile(&engine, &components, options.cache_dir.as_deref())?;
         let common = Common::new(options)?;
         let mut by_id = HashMap::new();
         let mut scheduled = Vec::new();
@@ -180,6 +180,7 @@ fn check_labels(options: &Options) -> anyhow::Result<()> {
 fn compile(
     engine: &Engine,
     components: &[&Component],
+    folder: Option<&Path>,
 ) -> anyhow::Result<HashMap<String, InstancePre<Guest>>> {
     let linker = engine::linker(engine)?;
     let sources: BTreeSet<&Path> = components
@@ -189,7 +190,12 @@ fn compile(
     let compiled: HashMap<&Path, anyhow::Result<_>> = std::thread::scope(|scope| {
         let threads: Vec<_> = sources
             .iter()
-            .map(|source| (*source, scope.spawn(|| engine::compile(engine, source))))
+            .map(|source| {
+                (
+                    *source,
+                    scope.spawn(|| compiled::component(engine, source, folder)),
+                )
+            })
             .collect();
         threads
             .into_iter()

@@ -13,7 +13,7 @@ fn file(content_type: &'static str, text: &'static str) -> Reply {
 }
 
 pub(crate) async fn document(_: Context) -> Result<Reply, Problem> {
-    let text = include_str!("../../../docs/openapi.json");
+    let text = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
     Ok(file("application/json", text))
 }
 

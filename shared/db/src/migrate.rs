@@ -33,7 +33,8 @@ macro_rules! migration {
 }
 
 /// Every migration, in order. A new file in `migrations/` gets a line here; a test compares.
-pub const MIGRATIONS: &[Migration] = &[
+// Not a `const`: each use of one would carry its own copy of the texts.
+pub static MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_identity"),
     migration!(2, "0002_bots"),
     migration!(3, "0003_posts"),

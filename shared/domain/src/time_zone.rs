@@ -139,20 +139,23 @@ impl Instant {
     /// Writes the digits. Lists are full of times, and the general formatter is slow at them.
     fn write(self, buffer: &mut [u8; LENGTH]) -> &str {
         *buffer = *b"0000-00-00T00:00:00.000Z";
-        let time = self.to_utc();
+        let (date, time) = {
+            let utc = self.to_utc();
+            (utc.date_naive(), utc.time())
+        };
         let mut put = |start: usize, digits: usize, mut number: u32| {
             for digit in buffer.iter_mut().skip(start).take(digits).rev() {
                 *digit += u8::try_from(number % 10).unwrap_or_default();
                 number /= 10;
             }
         };
-        put(0, 4, time.year().unsigned_abs());
-        put(5, 2, time.month());
-        put(8, 2, time.day());
+        put(0, 4, date.year().unsigned_abs());
+        put(5, 2, date.month());
+        put(8, 2, date.day());
         put(11, 2, time.hour());
         put(14, 2, time.minute());
         put(17, 2, time.second());
-        put(20, 3, time.timestamp_subsec_millis());
+        put(20, 3, time.nanosecond() / 1_000_000);
         std::str::from_utf8(buffer).unwrap_or_default()
     }
 }

@@ -25,16 +25,20 @@ pub(crate) struct Trace {
     pub(crate) tagged: bool,
 }
 
-const SECURITY_HEADERS: [(&str, &str); 5] = [
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
     (
-        "content-security-policy",
+        header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'",
     ),
-    ("cache-control", "no-store"),
+    (header::CACHE_CONTROL, "no-store"),
 ];
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// The whole answer to a request: the handler's or the problem's, with what every answer has.
 pub(crate) fn finish(result: Result<Reply, Problem>, trace: &Trace) -> Response<Full<Bytes>> {
@@ -67,12 +71,12 @@ pub(crate) fn finish(result: Result<Reply, Problem>, trace: &Trace) -> Response<
             .or_insert(HeaderValue::from_static(value));
     }
     if let Ok(value) = HeaderValue::from_str(&trace.request_id) {
-        headers.insert("x-request-id", value);
+        headers.insert(X_REQUEST_ID, value);
     }
     if let Some(budget) = trace.budget {
-        headers.insert("ratelimit-limit", HeaderValue::from(budget.limit));
-        headers.insert("ratelimit-remaining", HeaderValue::from(budget.remaining));
-        headers.insert("ratelimit-reset", HeaderValue::from(budget.reset));
+        headers.insert(RATELIMIT_LIMIT, HeaderValue::from(budget.limit));
+        headers.insert(RATELIMIT_REMAINING, HeaderValue::from(budget.remaining));
+        headers.insert(RATELIMIT_RESET, HeaderValue::from(budget.reset));
     }
     headers.extend(trace.cors.iter().cloned());
     if trace.tagged && status == StatusCode::OK {

@@ -1,13 +1,14 @@
 //! Tags of what was read, so that nothing is sent twice (RFC 9110, sections 8.8.3 and 13.1.2).
 
-use std::hash::{DefaultHasher, Hasher as _};
+use std::hash::{BuildHasher as _, Hasher as _};
 
+use foldhash::quality::FixedState;
 use http::{HeaderMap, HeaderValue, header};
 
 /// The tag of a body. Weak, for the same tag stands for the body in every encoding. It tells
 /// versions of one thing apart; nobody's safety rests on it, so it is not a cryptographic hash.
 pub(crate) fn of(body: &[u8]) -> Option<HeaderValue> {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     hasher.write(body);
     let hash = hasher.finish();
     HeaderValue::try_from(format!("W/\"{hash:016x}-{:x}\"", body.len())).ok()

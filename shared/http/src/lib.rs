@@ -37,6 +37,12 @@ pub use serve::serve;
 
 pub use http::{HeaderValue, Method, StatusCode, header};
 
+// A request's texts come from the host one by one: the standard library's allocator would spend
+// more time on them than SQLite on finding them.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 /// What a component hands back to Spin: a whole body, or one that is made while it is sent.
 pub type Answer = http::Response<
     http_body_util::Either<

@@ -15,17 +15,15 @@ pub(crate) fn find(
     let path = parts.uri.path();
     let mut allowed = Vec::new();
     let mut best: Option<(&Route, Vec<(String, String)>)> = None;
+    // A literal segment wins over a parameter: "/bots/list" is not a bot's id.
+    let literal = routes.iter().any(|route| route.path == path);
     for route in routes {
+        if literal && route.path != path {
+            continue;
+        }
         let Some(parameters) = matches(route.path, path) else {
             continue;
         };
-        // A literal segment wins over a parameter: "/bots/list" is not a bot's id.
-        let literal_elsewhere = routes
-            .iter()
-            .any(|other| other.path == path && route.path != path);
-        if literal_elsewhere {
-            continue;
-        }
         allowed.push(route.method.as_http());
         if route.method.as_http() == parts.method {
             best = Some((route, parameters));
