@@ -43,7 +43,12 @@ fn triggers() -> BTreeMap<String, String> {
 fn trigger_of<'a>(triggers: &'a BTreeMap<String, String>, path: &str) -> Option<&'a String> {
     let fits = |route: &&String| match route.strip_suffix("/...") {
         Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
-        None => path == route.as_str(),
+        // What the manifest writes `:bot_id`, the route tables write `{bot_id}`.
+        None => path.split('/').eq(route.split('/').map(|segment| {
+            segment
+                .strip_prefix(':')
+                .map_or_else(|| segment.to_owned(), |name| format!("{{{name}}}"))
+        })),
     };
     triggers
         .keys()
