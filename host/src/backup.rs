@@ -10,8 +10,9 @@ mod examine;
 mod manifest;
 mod restore;
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,7 @@ pub fn backup(state_dir: &Path, config: &RuntimeConfig, to: &Path) -> anyhow::Re
         .with_context(|| format!("the folder of {} is not there", to.display()))?;
     let staged = tempfile::Builder::new()
         .prefix(".vivesphere-backup-")
+        .permissions(Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .with_context(|| format!("cannot write in {}", parent.display()))?;
     let mut copies = Vec::new();

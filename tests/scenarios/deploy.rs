@@ -253,7 +253,8 @@ fn secrets_are_made_once_with_private_mode_and_pass_the_settings_check() {
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(!make(&["vivesphere.env"]).status.success());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
-    let required = manifest()["variables"].as_table().unwrap().iter();
+    let manifest = manifest();
+    let required = manifest["variables"].as_table().unwrap().iter();
     let required: BTreeSet<String> = required
         .filter(|(_, variable)| variable.get("required").is_some())
         .map(|(name, _)| name.to_owned())

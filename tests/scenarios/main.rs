@@ -26,6 +26,7 @@ mod chaos;
 mod config;
 mod deploy;
 mod docs_page;
+mod documents;
 mod gateway;
 mod gateway_limits;
 mod grants;

@@ -11,9 +11,8 @@ use vivesphere_crypto::{ChainHash, sha256_hex};
 /// This program's migrations: number and text.
 const MIGRATIONS: &[(i64, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// [`vivesphere_domain::audit`]'s row as it is hashed, in SQL.
-///
-/// [`vivesphere_domain::audit`]: ../../../shared/domain/src/audit/chain.rs
+/// A row of the audit trail as it is hashed, in SQL: the rule stands in
+/// `shared/domain/src/audit/chain.rs`, and a scenario holds this against it.
 const AUDIT_ROWS: &str = "SELECT audit_id,
         octet_length(audit_id) || ':' || audit_id
         || octet_length(occurred_at) || ':' || occurred_at
