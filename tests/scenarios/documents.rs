@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use toml_edit::DocumentMut;
-use vivesphere_domain::settings;
+use vivesphere_domain::settings::table;
 use vivesphere_tests::build::repository;
 
 /// Set, it has the test write the tables instead of comparing.
@@ -163,7 +163,7 @@ fn variables() -> String {
 
 fn settings() -> String {
     let mut text = String::from("| service | setting | unit | what it does |\n|---|---|---|---|\n");
-    for setting in settings::SETTINGS {
+    for setting in table::SETTINGS {
         writeln!(
             text,
             "| {} | `{}` | {} | {} |",
