@@ -184,20 +184,13 @@ fn scenarios() -> String {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    let mut text = String::from("| module | tests | what is tried |\n|---|--:|---|\n");
-    let mut all = 0;
+    let mut text = String::from("| module | what is tried |\n|---|---|\n");
     for file in files {
         let source = read(&file);
-        let count = source
-            .lines()
-            .filter(|line| {
-                *line == "#[test]" || (line.starts_with("#[tokio::test") && line.ends_with(']'))
-            })
-            .count();
-        if count == 0 {
+        let tests = |line: &str| line == "#[test]" || line.starts_with("#[tokio::test");
+        if !source.lines().any(tests) {
             continue;
         }
-        all += count;
         let told = source
             .lines()
             .take_while(|line| line.starts_with("//!"))
@@ -205,9 +198,8 @@ fn scenarios() -> String {
             .collect::<Vec<_>>()
             .join(" ");
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        writeln!(text, "| {name} | {count} | {} |", cell(&told)).unwrap();
+        writeln!(text, "| {name} | {} |", cell(&told)).unwrap();
     }
-    writeln!(text, "| **all** | **{all}** | |").unwrap();
     text
 }
 
@@ -339,6 +331,8 @@ fn every_path_and_route_that_a_document_names_is_there() {
                 }
                 continue;
             }
+            // `shared/http::serve` is a name in a crate.
+            let span = span.split("::").next().unwrap_or_default();
             let first = span.split('/').next().unwrap_or_default();
             let is_path = span.contains('/')
                 && top.contains(first)
