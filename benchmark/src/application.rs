@@ -165,6 +165,24 @@ impl Application {
         Ok(database)
     }
 
+    /// Its state folder.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.place.path().join("state")
+    }
+
+    /// Ends it and goes on, once it is started again, with the state in this folder.
+    pub(crate) fn take_state(&mut self, from: &Path) -> anyhow::Result<()> {
+        self.process = None;
+        std::fs::remove_dir_all(self.state())?;
+        std::fs::rename(from, self.state())?;
+        Ok(())
+    }
+
+    /// A folder beside its state, on the same disk.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
     /// A load target.
     pub(crate) fn target(&self, path: &str, token: Option<&str>) -> Target {
         Target {

@@ -3,6 +3,7 @@
 mod application;
 mod audit;
 mod backlog;
+mod backup;
 mod bare;
 mod builds;
 mod cargo;
@@ -58,6 +59,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if flags.wants(Measurement::Audit) {
         audit::measure(&mut table).await?;
+    }
+    if flags.wants(Measurement::Backup) {
+        backup::measure(&mut table).await?;
     }
     if flags.wants(Measurement::Builds) {
         builds::after_a_change(&mut table).await?;

@@ -1,5 +1,6 @@
 //! The command line of `vivesphere`. `up` and `build` take Spin's flags.
 
+mod backup;
 mod job;
 mod prepare;
 mod quantity;
@@ -37,6 +38,10 @@ pub enum Command {
     Job(JobCommand),
     /// Say what is missing on this machine, and how to get it.
     Doctor(DoctorArguments),
+    /// Copy the databases and stores while they are used, with checksums.
+    Backup(BackupArguments),
+    /// Put a backup into an empty state directory.
+    Restore(RestoreArguments),
 }
 
 /// `vivesphere job …`.
@@ -159,6 +164,34 @@ pub struct DoctorArguments {
     pub state_dir: Option<PathBuf>,
 }
 
+/// `vivesphere backup`. Keys are never part of a backup.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArguments {
+    /// Where databases and stores are kept [default: .spin].
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Where databases and stores really live.
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    pub runtime_config_file: Option<PathBuf>,
+    /// A new folder, or one new file when the name ends in `.tar`.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub to: PathBuf,
+}
+
+/// `vivesphere restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArguments {
+    /// What `backup` wrote.
+    #[arg(long, value_name = "FILE|DIR")]
+    pub from: PathBuf,
+    /// Where databases and stores are to be kept; must be empty [default: .spin].
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Where databases and stores really live.
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    pub runtime_config_file: Option<PathBuf>,
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -180,6 +213,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Job(JobCommand::Run(arguments)) => job::run(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Doctor(arguments) => {
             let report = crate::doctor::examine(
                 &arguments.from,

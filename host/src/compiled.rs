@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -58,10 +57,7 @@ fn file_name(engine: &Engine, source: &Path, bytes: &[u8]) -> String {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
     let stem = source.file_stem().unwrap_or_default().to_string_lossy();
-    let digest: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = vivesphere_crypto::sha256_hex(bytes);
     format!("{stem}-{digest}-{:016x}.{EXTENSION}", settings.finish())
 }
 

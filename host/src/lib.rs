@@ -4,6 +4,7 @@
 //! The `vivesphere` binary is a thin layer over [`cli`]; tests start the host in-process.
 
 pub mod application;
+pub mod backup;
 pub mod build;
 pub mod cli;
 mod compiled;
@@ -30,5 +31,7 @@ pub mod secrets;
 pub mod server;
 mod service;
 mod spin_headers;
+mod state_files;
+mod state_lock;
 pub mod template;
 pub mod variables;

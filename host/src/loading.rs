@@ -10,7 +10,7 @@ use wasmtime::Engine;
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::handler::ProxyPre;
 
-use crate::application::{Application, Component, KeyValueStore, Options, RuntimeConfig};
+use crate::application::{Application, Component, Options, RuntimeConfig};
 use crate::cron::{self, Scheduled};
 use crate::files::Files;
 use crate::handler::ComponentState;
@@ -22,7 +22,7 @@ use crate::outbound::allowed_hosts::AllowedHosts;
 use crate::outbound::connections::Connections;
 use crate::router::Router;
 use crate::service::{Chain, Service, Services};
-use crate::{compiled, engine};
+use crate::{compiled, engine, state_files};
 
 /// How long an instance may compute without a pause when there is no request timeout.
 const COMPUTING: std::time::Duration = std::time::Duration::from_secs(60);
@@ -247,9 +247,9 @@ fn http_export(pre: &InstancePre<Guest>, id: &str) -> anyhow::Result<ProxyPre<Gu
 fn databases(options: &Options) -> HashMap<String, PathBuf> {
     let configured = options.runtime_config.sqlite_databases.clone();
     let mut databases: HashMap<_, _> = configured.into_iter().collect();
-    databases
-        .entry(DEFAULT.to_owned())
-        .or_insert_with(|| options.state_dir.join("sqlite_db.db"));
+    databases.entry(DEFAULT.to_owned()).or_insert_with(|| {
+        state_files::default_database(&options.state_dir, &options.runtime_config)
+    });
     databases
 }
 
@@ -266,7 +266,7 @@ fn stores(options: &Options) -> anyhow::Result<HashMap<String, Store>> {
     let mut kinds = options.runtime_config.key_value_stores.clone();
     kinds
         .entry(DEFAULT.to_owned())
-        .or_insert_with(|| KeyValueStore::File(options.state_dir.join("sqlite_key_value.db")));
+        .or_insert_with(|| state_files::default_store(&options.state_dir));
     kinds
         .iter()
         .filter(|(label, _)| granted.contains(label.as_str()))

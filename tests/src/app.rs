@@ -33,6 +33,7 @@ pub struct App {
     pub base_url: String,
     place: TempDir,
     state_dir: PathBuf,
+    runtime_config: Option<PathBuf>,
     port: u16,
     variables: BTreeMap<String, String>,
     cron: bool,
@@ -83,6 +84,7 @@ impl App {
                 .state_dir
                 .unwrap_or_else(|| place.path().join("state")),
             place,
+            runtime_config: builder.runtime_config,
             port,
             variables,
             cron: builder.cron,
@@ -124,6 +126,10 @@ impl App {
             if name.to_string_lossy().starts_with("SPIN_VARIABLE_") {
                 command.env_remove(name);
             }
+        }
+        command.env_remove("RUNTIME_CONFIG_FILE");
+        if let Some(file) = &self.runtime_config {
+            command.env("RUNTIME_CONFIG_FILE", file);
         }
         for (name, value) in &self.variables {
             command.env(format!("SPIN_VARIABLE_{}", name.to_uppercase()), value);

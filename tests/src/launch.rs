@@ -50,6 +50,7 @@ pub struct Builder {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) cron: bool,
     pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) runtime_config: Option<PathBuf>,
     pub(crate) permitted: bool,
     pub(crate) wait: bool,
 }
@@ -80,6 +81,7 @@ impl Default for Builder {
                 .collect(),
             cron: false,
             state_dir: None,
+            runtime_config: None,
             permitted: true,
             wait: true,
         }
@@ -119,6 +121,13 @@ impl Builder {
     #[must_use]
     pub fn state_dir(mut self, folder: &Path) -> Self {
         self.state_dir = Some(folder.to_owned());
+        self
+    }
+
+    /// Gives a runtime configuration.
+    #[must_use]
+    pub fn runtime_config(mut self, file: &Path) -> Self {
+        self.runtime_config = Some(file.to_owned());
         self
     }
 

@@ -5,6 +5,8 @@ pub mod app;
 pub mod browser;
 pub mod build;
 pub mod client;
+pub mod command;
 mod contract;
 pub mod fake_x;
 pub mod launch;
+pub mod redis;

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &JobArguments) -> anyhow::Result<ExitCode> {
             }
         );
     }
-    prepared.create_state_dir()?;
+    let _state = prepared.open_state()?;
     // Only this component is compiled, so only it must be built.
     let application = prepared.application_of(id)?;
     let options = options(&prepared, &arguments.application, application);

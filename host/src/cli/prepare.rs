@@ -10,6 +10,8 @@ use super::ApplicationArguments;
 use crate::application::{Application, RuntimeConfig};
 use crate::manifest::Manifest;
 use crate::secrets::Generated;
+use crate::state_files;
+use crate::state_lock::StateLock;
 use crate::variables::Providers;
 use crate::{dotenv, runtime_config, secrets, variables};
 
@@ -108,8 +110,7 @@ impl Prepared {
 
     /// The `default` database's file.
     pub fn database(&self) -> PathBuf {
-        let configured = self.runtime_config.sqlite_databases.get("default").cloned();
-        configured.unwrap_or_else(|| self.state_dir.join("sqlite_db.db"))
+        state_files::default_database(&self.state_dir, &self.runtime_config)
     }
 
     /// The file that holds this deployment's secrets.
@@ -136,11 +137,12 @@ impl Prepared {
         secrets::generate_missing(variables, &mut self.providers, &self.dotenv, &database)
     }
 
-    /// Creates the state directory, private to the user.
+    /// Creates the state directory, private to the user, and keeps restores away from it as long
+    /// as the answer is held.
     ///
     /// # Errors
-    /// When it cannot be created.
-    pub fn create_state_dir(&self) -> anyhow::Result<()> {
+    /// When it cannot be created, or is being restored.
+    pub(super) fn open_state(&self) -> anyhow::Result<StateLock> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -150,7 +152,8 @@ impl Prepared {
                     "cannot create the state directory {}",
                     self.state_dir.display()
                 )
-            })
+            })?;
+        StateLock::shared(&state_files::folders(&self.state_dir, &self.runtime_config))
     }
 
     /// The application with every template filled in. `base_url` is where it is reached:

@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
         let username = prepared.admin_username();
         say(&secrets_report(generated, &username, prepared.dotenv()));
     }
-    prepared.create_state_dir()?;
+    let _state = prepared.open_state()?;
     let application = prepared.application(&base_url(address))?;
     let mut options = options(&prepared, &arguments.application, application);
     options.listen = address;

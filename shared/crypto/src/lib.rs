@@ -7,6 +7,7 @@
 
 pub mod associated_data;
 pub mod constant_time;
+pub mod digest;
 pub mod envelope;
 pub mod hash_chain;
 pub mod hmac;
@@ -22,6 +23,7 @@ pub mod token_hash;
 pub mod verdict_cache;
 
 pub use associated_data::associated_data;
+pub use digest::Digest;
 pub use envelope::{EnvelopeError, Sealed, Vault, VaultKey};
 pub use hash_chain::ChainHash;
 pub use key_text::KeyError;
