@@ -46,4 +46,7 @@ mod roles;
 mod roles_reach;
 mod routes;
 mod routes_cases;
+mod scraping;
+mod scraping_sources;
 mod tidy;
+mod trends;

@@ -6,5 +6,6 @@ pub mod browser;
 pub mod build;
 pub mod client;
 mod contract;
+pub mod fake_web;
 pub mod fake_x;
 pub mod launch;

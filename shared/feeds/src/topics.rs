@@ -43,9 +43,9 @@ impl Topics {
             language: language.to_owned(),
             words: words.len(),
         });
+        // The last to say so is right: it has asked last.
         self.by_key
-            .entry((key.to_owned(), language.to_owned()))
-            .or_insert(index);
+            .insert((key.to_owned(), language.to_owned()), index);
         for word in words {
             self.by_word.entry(hash(word)).or_default().push(index);
         }
@@ -55,7 +55,7 @@ impl Topics {
     /// added.
     pub fn add_url(&mut self, url_key: &str, id: &str) {
         if let Some(index) = self.topics.iter().rposition(|topic| topic.id == id) {
-            self.by_url.entry(url_key.to_owned()).or_insert(index);
+            self.by_url.insert(url_key.to_owned(), index);
         }
     }
 
