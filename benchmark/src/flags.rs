@@ -51,6 +51,8 @@ pub(crate) enum Measurement {
     Logs,
     /// Verifying the audit trail.
     Audit,
+    /// Reading feed documents.
+    Feeds,
     /// A rebuild after a change (`--builds`).
     Builds,
     /// `cargo up` in a clean clone (`--clean-clone`).

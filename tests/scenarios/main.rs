@@ -50,3 +50,4 @@ mod scraping;
 mod scraping_sources;
 mod tidy;
 mod trends;
+mod trends_over_time;

@@ -8,7 +8,7 @@ use vivesphere_tests::app::App;
 use vivesphere_tests::client::Client;
 use vivesphere_tests::fake_web::{FakeWeb, Page};
 
-use crate::trends::{add, let_time_pass, scrape, source};
+use crate::trends::{add, let_time_pass, quick, scrape, source};
 
 const FEED: &str = "<rss><channel><item><title>A topic of today</title></item></channel></rss>";
 
@@ -31,6 +31,7 @@ async fn robots_txt_is_honoured_and_kept() {
     let forbidden = web.put("/private/other.xml", Page::new(FEED));
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
+    quick(&admin).await;
     let (open, allowed) = (feed(&admin, &open).await, feed(&admin, &allowed).await);
     let forbidden = feed(&admin, &forbidden).await;
     scrape(&app).await;
@@ -84,6 +85,7 @@ async fn a_robots_txt_that_cannot_be_had_forbids_and_none_allows() {
     absent.put("/robots.txt", Page::status(403));
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
+    quick(&admin).await;
     let mut sources = Vec::new();
     for web in [&broken, &busy, &absent] {
         sources.push(feed(&admin, &web.put("/feed.xml", Page::new(FEED))).await);
@@ -112,8 +114,7 @@ async fn requests_to_one_server_keep_their_distance() {
     web.put("/robots.txt", Page::new("user-agent: *\ncrawl-delay: 3\n"));
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
-    let change = json!({"settings_data": {"service_name": "trends", "settings": {"host_spacing_seconds": 1}}});
-    admin.post("/api/v1/config/update", &change).await.json(200);
+    quick(&admin).await;
     for number in 0..3 {
         feed(&admin, &web.put(&format!("/{number}.xml"), Page::new(FEED))).await;
     }
@@ -153,6 +154,7 @@ async fn what_is_unchanged_is_not_sent_again() {
     );
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
+    quick(&admin).await;
     let made = feed(&admin, &url).await;
     scrape(&app).await;
     let_time_pass(&app);
@@ -196,6 +198,7 @@ async fn errors_back_off_and_what_a_server_asks_for_holds() {
     let web = FakeWeb::start().await;
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
+    quick(&admin).await;
     let busy = feed(
         &admin,
         &web.put("/busy.xml", Page::status(429).header("retry-after", "3600")),
@@ -298,6 +301,7 @@ async fn redirects_are_followed_so_far_and_never_inside() {
     let web = FakeWeb::start().await;
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
+    quick(&admin).await;
     web.put("/end.xml", Page::new(FEED));
     web.put("/two", Page::redirect("/end.xml"));
     let good = feed(&admin, &web.put("/one", Page::redirect("/two"))).await;
@@ -337,6 +341,7 @@ async fn private_addresses_are_refused_unless_the_deployment_allows_them() {
     let url = web.put("/feed.xml", Page::new(FEED));
     let mut app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
+    quick(&admin).await;
     let made = feed(&admin, &url).await;
     let port = url
         .split(':')

@@ -8,7 +8,7 @@ use vivesphere_tests::app::App;
 use vivesphere_tests::fake_web::{FakeWeb, Page};
 use vivesphere_tests::fake_x::{Endpoint, FakeX};
 
-use crate::trends::{add, let_time_pass, scrape, source};
+use crate::trends::{add, let_time_pass, quick, scrape, source};
 
 async fn titles(app: &App) -> Vec<String> {
     let admin = app.admin().await;
@@ -34,6 +34,7 @@ async fn google_trends_keep_what_is_theirs() {
     let url = web.put("/trending/rss?geo=US", Page::new(text));
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
+    quick(&admin).await;
     add(
         &admin,
         &json!({"name": "Google Trends", "kind": "feed", "url": url, "language": "en"}),
@@ -197,6 +198,7 @@ async fn a_page_is_read_by_its_selectors() {
     let url = web.put("/list", page("story"));
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
+    quick(&admin).await;
     let made = add(&admin, &json!({
         "name": "A page", "kind": "page", "url": url, "selectors": {"item": "li.story", "title": "h3"},
         "permission": {"granted_by": "The editor", "granted_at": "2026-05-01T00:00:00Z", "reference": "letter of May"},
@@ -245,8 +247,7 @@ async fn hostile_documents_fail_alone() {
     ];
     let app = App::builder().near_sources().start().await;
     let admin = app.admin().await;
-    let change = json!({"settings_data": {"service_name": "trends", "settings": {"host_spacing_seconds": 1}}});
-    admin.post("/api/v1/config/update", &change).await.json(200);
+    quick(&admin).await;
     let mut made = Vec::new();
     for (path, body, wanted) in documents {
         let url = web.put(path, Page::new(body));

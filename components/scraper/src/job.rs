@@ -1,6 +1,6 @@
 //! One run: claim, fetch, read, write down, until nothing is due or the budget is used up.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures::lock::Mutex;
@@ -87,6 +87,7 @@ impl Run {
                 ),
                 allow_private: config::boolean("scrape_allow_private_addresses").await?,
                 spacing: seconds(settings.integer(&setting::HOST_SPACING_SECONDS).await?),
+                gates: RefCell::default(),
             },
             actor: Actor::new(context.principal()?, context.request_id()),
             hacker_news: config::url("hacker_news_base_url").await?.clone(),

@@ -20,31 +20,50 @@ const KEPT: Duration = Duration::from_secs(86_400);
 /// What the server of an address says to us.
 pub(crate) async fn of(errand: &Errand<'_>, url: &Url) -> Result<Robots, Missed> {
     let origin = url.origin().ascii_serialization();
-    let db = &errand.web.db;
-    let known = trends::robots(db, &origin).await;
-    if let Some(known) = known.map_err(|_| Missed::failed("storage"))? {
-        return Ok(known.rules);
+    // Of those in this run that need the same file one fetches it, and the others wait for it.
+    let gate = errand.web.gate(&origin);
+    let mut unreached = gate.lock().await;
+    if let Some(rules) = known(errand, &origin).await? {
+        return Ok(rules);
     }
-    let rules = fetch(errand, url).await?;
-    let known = KnownRobots {
+    if let Some(http_status) = *unreached {
+        return Err(unreachable(http_status));
+    }
+    let fetched = fetch(errand, url, &origin).await;
+    if let Err(Missed::Failed { http_status, .. }) = &fetched {
+        *unreached = Some(*http_status);
+    }
+    let rules = fetched?;
+    let keep = KnownRobots {
         rules,
         expires_at: Instant::now().plus(KEPT),
     };
-    trends::keep_robots(db, &origin, &known)
+    trends::keep_robots(&errand.web.db, &origin, &keep)
         .await
         .map_err(|_| Missed::failed("storage"))?;
-    Ok(known.rules)
+    Ok(keep.rules)
 }
 
-async fn fetch(errand: &Errand<'_>, url: &Url) -> Result<Robots, Missed> {
+async fn known(errand: &Errand<'_>, origin: &str) -> Result<Option<Robots>, Missed> {
+    let known = trends::robots(&errand.web.db, origin).await;
+    let known = known.map_err(|_| Missed::failed("storage"))?;
+    Ok(known.map(|known| known.rules))
+}
+
+async fn fetch(errand: &Errand<'_>, url: &Url, origin: &str) -> Result<Robots, Missed> {
     let mut url = url
         .join("/robots.txt")
         .map_err(|_| Missed::refused("address_not_http"))?;
-    for _ in 0..=REDIRECTS {
+    for hop in 0..=REDIRECTS {
         errand.check(&url).await?;
-        let asked = errand
-            .ask(&url, Duration::ZERO, &Validators::default(), FILE_BYTES)
-            .await;
+        errand.wait_for(&url, Duration::ZERO).await?;
+        // Another worker may have fetched it while this one waited.
+        if hop == 0
+            && let Some(rules) = known(errand, origin).await?
+        {
+            return Ok(rules);
+        }
+        let asked = errand.ask(&url, &Validators::default(), FILE_BYTES).await;
         let answer = match asked {
             Ok(answer) => answer,
             Err(Missed::Failed { .. }) => return Err(unreachable(None)),

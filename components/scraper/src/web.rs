@@ -1,10 +1,13 @@
 //! One request to a server of the open web, and the redirects after it. Each hop is looked at
 //! anew: its address, what its name resolves to, its server's robots.txt and spacing.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::lock::Mutex;
 use http::{HeaderMap, HeaderName, Request, header};
 use url::Url;
 use vivesphere_db::Database;
@@ -22,6 +25,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const REDIRECTS: usize = 5;
 /// How long a run waits for a server's next free moment; what comes later is left for a later run.
 const PATIENCE_MILLISECONDS: i64 = 8_000;
+/// The same for a source for which something was fetched already, which would be for nothing.
+const PATIENCE_MIDWAY_MILLISECONDS: i64 = 30_000;
 
 /// How this worker fetches.
 pub(crate) struct Web {
@@ -29,6 +34,19 @@ pub(crate) struct Web {
     pub(crate) user_agent: String,
     pub(crate) allow_private: bool,
     pub(crate) spacing: Duration,
+    /// By server: who looks for its robots.txt, and whether it could not be had, with what status.
+    pub(crate) gates: RefCell<HashMap<String, Gate>>,
+}
+
+/// One at a time passes.
+pub(crate) type Gate = Rc<Mutex<Option<Option<u16>>>>;
+
+impl Web {
+    /// The gate of a server.
+    pub(crate) fn gate(&self, origin: &str) -> Gate {
+        let mut gates = self.gates.borrow_mut();
+        gates.entry(origin.to_owned()).or_default().clone()
+    }
 }
 
 /// The fetching of one source: what it has cost so far, and how long it may take.
@@ -62,10 +80,9 @@ impl Errand<'_> {
             if !robots.allows(path(&url)) {
                 return Err(Missed::refused("robots_disallowed"));
             }
-            let spacing = robots.crawl_delay().unwrap_or_default();
-            let answer = self
-                .ask(&url, spacing, validators, limits::DOCUMENT_BYTES)
+            self.wait_for(&url, robots.crawl_delay().unwrap_or_default())
                 .await?;
+            let answer = self.ask(&url, validators, limits::DOCUMENT_BYTES).await?;
             match redirected(&url, &answer) {
                 Some(next) => url = next?,
                 None => return page(url, answer),
@@ -84,17 +101,20 @@ impl Errand<'_> {
         resolve::check(url).await
     }
 
-    /// Sends one request, in its server's next free moment.
+    /// Waits for the next free moment of an address's server.
+    pub(crate) async fn wait_for(&self, url: &Url, crawl_delay: Duration) -> Result<(), Missed> {
+        let spacing = self.web.spacing.max(crawl_delay);
+        self.wait(&url.origin().ascii_serialization(), spacing)
+            .await
+    }
+
+    /// Sends one request.
     pub(crate) async fn ask(
         &self,
         url: &Url,
-        crawl_delay: Duration,
         validators: &Validators,
         body_limit: usize,
     ) -> Result<Answer, Missed> {
-        let spacing = self.web.spacing.max(crawl_delay);
-        self.wait(&url.origin().ascii_serialization(), spacing)
-            .await?;
         let mut request = Request::get(url.as_str())
             .header(header::USER_AGENT, self.web.user_agent.as_str())
             .header(header::ACCEPT_ENCODING, "identity")
@@ -119,7 +139,11 @@ impl Errand<'_> {
     pub(crate) async fn wait(&self, origin: &str, spacing: Duration) -> Result<(), Missed> {
         let spacing = i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX);
         let db = &self.web.db;
-        let slot = trends::reserve(db, origin, spacing, PATIENCE_MILLISECONDS).await;
+        let patience = match self.requests.get() {
+            0 => PATIENCE_MILLISECONDS,
+            _ => PATIENCE_MIDWAY_MILLISECONDS,
+        };
+        let slot = trends::reserve(db, origin, spacing, patience).await;
         match slot.map_err(|_| Missed::failed("storage"))? {
             Slot::At(at) => {
                 let wait = at.millis_since(Instant::now()).max(0);

@@ -7,6 +7,7 @@ mod fetches;
 mod hosts;
 mod read;
 mod sightings;
+mod source_changes;
 mod source_fields;
 mod sources;
 mod upkeep;
@@ -15,13 +16,11 @@ pub use fetches::{Claimed, Failure, Fetched, Validators, claim, fail, fetched, p
 pub use hosts::{KnownRobots, Slot, keep_robots, reserve, robots};
 pub use read::{Order, Point, Trend, TrendFilter, TrendItem, TrendSource, get, history, list};
 pub use sightings::{Recorded, known_items, known_topics, record};
+pub use source_changes::{create, delete, request_scrape, update};
 pub use source_fields::{
     HackerNewsList, Kind, PagePermission, PageSelectors, SourceChange, SourceFields, Target,
 };
-pub use sources::{
-    Health, Source, SourceFilter, create, delete, due, get as get_source, list as list_sources,
-    request_scrape, update,
-};
+pub use sources::{Health, Source, SourceFilter, due, get as get_source, list as list_sources};
 pub use upkeep::{Kept, Upkeep, upkeep};
 
 /// What one request to X's trends costs, in millionths of a dollar
