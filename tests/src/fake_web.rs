@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Uri};
 use tokio::task::JoinHandle;
 
 /// One server on a port of its own; dropping it ends it.
@@ -108,7 +108,8 @@ impl FakeWeb {
         let answering = shared.clone();
         let router = Router::new().fallback(move |request: Request<Body>| {
             let shared = answering.clone();
-            async move { answer(&shared, &request).await }
+            let (head, _) = request.into_parts();
+            async move { answer(&shared, &head.uri, &head.headers).await }
         });
         let serving = tokio::spawn(async move {
             let _ended = axum::serve(listener, router).await;
@@ -150,23 +151,20 @@ impl Drop for FakeWeb {
     }
 }
 
-async fn answer(shared: &Mutex<State>, request: &Request<Body>) -> Response {
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |path| path.as_str());
+async fn answer(shared: &Mutex<State>, uri: &Uri, headers: &HeaderMap) -> Response {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let page = {
         let mut state = shared.lock().unwrap();
         state.asked.push(Asked {
             path: path.to_owned(),
-            headers: request.headers().clone(),
+            headers: headers.clone(),
             at: Instant::now(),
         });
         state.pages.get(path).cloned()
     };
     let mut page = page.unwrap_or_else(|| Page::status(404));
     tokio::time::sleep(page.delay).await;
-    let named = request.headers().get("if-none-match");
+    let named = headers.get("if-none-match");
     if let (Some(tag), Some(named)) = (&page.etag, named)
         && named.as_bytes() == tag.as_bytes()
     {
