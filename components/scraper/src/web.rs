@@ -94,6 +94,9 @@ impl Errand<'_> {
     /// Whether an address may be asked at all.
     pub(crate) async fn check(&self, url: &Url) -> Result<(), Missed> {
         let allow_private = self.web.allow_private;
+        if is_own(url) {
+            return Err(Missed::refused("private_address"));
+        }
         address::check(url, allow_private).map_err(|refusal| Missed::refused(refusal.code()))?;
         if allow_private {
             return Ok(());
@@ -178,6 +181,13 @@ impl Errand<'_> {
             })
         })
     }
+}
+
+/// Whether an address names a component of this application (Spin's `*.spin.internal`, `self`):
+/// whatever else is allowed, those are no sources.
+fn is_own(url: &Url) -> bool {
+    let name = url.host_str().unwrap_or_default().trim_end_matches('.');
+    ["self", "self.alt", "spin.internal"].contains(&name) || name.ends_with(".spin.internal")
 }
 
 /// What robots.txt is asked about: path and query.
@@ -293,6 +303,15 @@ mod tests {
         assert_eq!(next(200, "/c"), None);
         assert_eq!(next(304, "/c"), None);
         assert!(matches!(redirected(&url, &answer(302, &[])), Some(Err(_))));
+    }
+
+    #[test]
+    fn components_are_no_sources() {
+        let own = |text: &str| is_own(&Url::parse(text).unwrap());
+        assert!(
+            own("http://botdata.spin.internal/x") && own("http://self.alt/") && own("http://self/")
+        );
+        assert!(!own("https://spin.example/") && !own("https://notspin.internal.example/"));
     }
 
     #[test]
