@@ -364,9 +364,12 @@ async fn private_addresses_are_refused_unless_the_deployment_allows_them() {
         assert_eq!(health["last_error_code"], "private_address", "{health}");
     }
     let health = source(&admin, &rebound).await["health"].clone();
-    assert!(
-        ["private_address", "dns_error"].contains(&health["last_error_code"].as_str().unwrap()),
-        "{health}"
-    );
+    // Spin keeps its resolver to itself: there only the connection tells (docs/TRENDS.md).
+    let mut codes = vec!["private_address", "dns_error"];
+    if std::env::var_os("SPIN_BIN").is_some() {
+        codes.push("robots_unreachable");
+    }
+    let code = health["last_error_code"].as_str().unwrap();
+    assert!(codes.contains(&code), "{health}");
     assert_eq!(web.asked().len(), 0);
 }

@@ -3,8 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::lock::Mutex;
-use futures::stream::{FuturesUnordered, StreamExt as _};
 use url::Url;
 use vivesphere_config as config;
 use vivesphere_crypto::random;
@@ -101,19 +101,32 @@ impl Run {
         })
     }
 
+    /// Fetches what is due, several at once. Each goes on by itself: a run that waited for one of
+    /// them alone would keep another waiting in the middle of its transaction.
     async fn fetch_due(&self, body: &mut wire::RunBody, end: Instant) -> Result<(), Problem> {
-        let mut errands = FuturesUnordered::new();
-        loop {
-            if errands.len() < AT_ONCE && Instant::now() < end {
-                let free = AT_ONCE - errands.len();
-                let claimed = trends::claim(&self.web.db, free, LEASE_MILLISECONDS).await?;
-                body.claimed += claimed.len();
-                errands.extend(claimed.into_iter().map(|claimed| self.fetch(claimed)));
-            }
-            let Some(done) = errands.next().await else {
-                return Ok(());
+        let done = RefCell::new(body);
+        let lanes = (0..AT_ONCE).map(|_| self.fetch_in_turn(&done, end));
+        for lane in join_all(lanes).await {
+            lane?;
+        }
+        Ok(())
+    }
+
+    /// One source after the other, until none is due or the time is used up.
+    async fn fetch_in_turn(
+        &self,
+        done: &RefCell<&mut wire::RunBody>,
+        end: Instant,
+    ) -> Result<(), Error> {
+        while Instant::now() < end {
+            let mut claimed = trends::claim(&self.web.db, 1, LEASE_MILLISECONDS).await?;
+            let Some(claimed) = claimed.pop() else {
+                break;
             };
-            match done? {
+            let became = self.fetch(claimed).await?;
+            let mut body = done.borrow_mut();
+            body.claimed += 1;
+            match became {
                 Done::Fetched(recorded) => {
                     body.fetched += 1;
                     body.new_items += recorded.new_items;
@@ -125,6 +138,7 @@ impl Run {
                 Done::Stopped => body.stopped += 1,
             }
         }
+        Ok(())
     }
 
     async fn fetch(&self, claimed: Claimed) -> Result<Done, Error> {
