@@ -25,6 +25,8 @@ pub(crate) fn build_everything() -> anyhow::Result<()> {
         "--target",
         "wasm32-wasip2",
         "--package",
+        "benchmark-feeds",
+        "--package",
         "benchmark-hello",
         "--package",
         "benchmark-storage",

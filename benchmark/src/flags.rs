@@ -53,6 +53,8 @@ pub(crate) enum Measurement {
     Audit,
     /// A backup of a big database while requests are served.
     Backup,
+    /// Reading feed documents.
+    Feeds,
     /// A rebuild after a change (`--builds`).
     Builds,
     /// `cargo up` in a clean clone (`--clean-clone`).

@@ -10,6 +10,7 @@ mod cargo;
 mod claim;
 mod drain;
 mod fake;
+mod feeds;
 mod flags;
 mod limiter;
 mod list;
@@ -62,6 +63,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if flags.wants(Measurement::Backup) {
         backup::measure(&mut table).await?;
+    }
+    if flags.wants(Measurement::Feeds) {
+        feeds::measure(&mut table).await?;
     }
     if flags.wants(Measurement::Builds) {
         builds::after_a_change(&mut table).await?;

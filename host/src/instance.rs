@@ -66,6 +66,8 @@ impl Guest {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(Output::new(&grants.id));
         wasi.stderr(Output::new(&grants.id));
+        // Sockets stay closed. Whoever may send requests to the web may know where a name leads.
+        wasi.allow_ip_name_lookup(true);
         for (name, value) in &grants.component.environment {
             wasi.env(name, value);
         }

@@ -21,6 +21,8 @@ pub fn apis() -> Vec<Api> {
         logs::api::describe(),
         log_writer::api::describe(),
         audit::api::describe(),
+        trends::api::describe(),
+        scraper::api::describe(),
         docs::api::describe(),
     ]
 }

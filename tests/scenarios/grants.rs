@@ -192,7 +192,33 @@ fn expected() -> BTreeMap<&'static str, Grant> {
                 ],
             },
         ),
+        (
+            "trends",
+            Grant {
+                variables: &["rate_limit_per_minute", "scrape_allow_private_addresses"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
+            "scraper",
+            Grant {
+                variables: &[
+                    "hacker_news_base_url",
+                    "public_base_url",
+                    "rate_limit_per_minute",
+                    "scrape_allow_private_addresses",
+                    "service_key",
+                    "x_api_base_url",
+                    "x_app_bearer_token",
+                    "x_request_timeout_seconds",
+                ],
+                databases: DEFAULT,
+                hosts: &["http://*:*", "https://*:*"],
+            },
+        ),
         ("schedule-drain-logs", scheduler()),
+        ("schedule-scrape", scheduler()),
         ("schedule-publish", scheduler()),
         ("schedule-rotate-keys", scheduler()),
         ("schedule-expire", scheduler()),
@@ -274,6 +300,7 @@ fn the_keys_have_one_holder_each() {
         ("jwt_signing_key", "auth"),
         ("bootstrap_admin_password", "auth"),
         ("x_client_secret", "bots"),
+        ("x_app_bearer_token", "scraper"),
     ] {
         let mut holders = Vec::new();
         for (name, component) in manifest["component"].as_table().unwrap() {
@@ -292,6 +319,16 @@ fn the_keys_have_one_holder_each() {
             Some(true),
             "{secret}"
         );
+    }
+}
+
+#[test]
+fn only_the_scraper_reaches_the_open_web() {
+    let manifest = manifest();
+    for (name, component) in manifest["component"].as_table().unwrap() {
+        let hosts = texts(component.get("allowed_outbound_hosts"));
+        let open = hosts.iter().any(|host| host.contains('*'));
+        assert_eq!(open, name == "scraper", "{name}: {hosts:?}");
     }
 }
 

@@ -27,6 +27,8 @@ fn routes() -> Vec<&'static Route> {
         logs::ROUTES,
         log_writer::ROUTES,
         audit::ROUTES,
+        trends::ROUTES,
+        scraper::ROUTES,
         docs::ROUTES,
     ]
     .into_iter()

@@ -74,6 +74,11 @@ pub(crate) fn persona() -> Value {
     })
 }
 
+/// A source of trends that is taken, and never fetched.
+pub(crate) fn trend_source() -> Value {
+    json!({"name": "new", "kind": "feed", "url": "https://news.example/rss", "enabled": false})
+}
+
 /// Every row.
 pub(crate) fn all() -> Vec<Case> {
     let get = |path| case("GET", path, Body::None);
@@ -232,6 +237,18 @@ pub(crate) fn all() -> Vec<Case> {
             json!({"key": "a-key-of-them"}),
         ),
         act("/api/v1/apikeys/{apikey_id}/check"),
+        // trends
+        get("/api/v1/trends").bad_query("since=yesterday", 422),
+        get("/api/v1/trends/{trend_id}"),
+        get("/api/v1/trends/{trend_id}/history").bad_query("surprise=1", 400),
+        get("/api/v1/trends/sources").bad_query("kind=other", 422),
+        post("/api/v1/trends/sources", trend_source()),
+        get("/api/v1/trends/sources/{source_id}"),
+        patch("/api/v1/trends/sources/{source_id}", json!({"weight": 2})),
+        delete("/api/v1/trends/sources/{source_id}"),
+        act("/api/v1/trends/sources/{source_id}/scrape"),
+        // scraper
+        act("/api/v1/jobs/scrape/run").bad_query("budget_seconds=x", 400),
         // docs
         get("/api/v1/openapi.json"),
         get("/docs"),

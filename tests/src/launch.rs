@@ -17,13 +17,14 @@ use crate::build::{Program, repository};
 use crate::fake_x::FakeX;
 
 /// The variables that hold secrets.
-pub const SECRETS: [&str; 6] = [
+pub const SECRETS: [&str; 7] = [
     "bootstrap_admin_password",
     "jwt_signing_key",
     "vault_key",
     "vault_key_previous",
     "service_key",
     "x_client_secret",
+    "x_app_bearer_token",
 ];
 
 /// Random text that is found by its beginning wherever it leaks.
@@ -64,6 +65,7 @@ impl Default for Builder {
             ("service_key", canary("service")),
             // Nobody is there: a test that needs X gives its own.
             ("x_api_base_url", "http://127.0.0.1:9".to_owned()),
+            ("hacker_news_base_url", "http://127.0.0.1:9".to_owned()),
             ("anthropic_api_base_url", "http://127.0.0.1:9".to_owned()),
             ("google_api_base_url", "http://127.0.0.1:9".to_owned()),
             ("mistral_api_base_url", "http://127.0.0.1:9".to_owned()),
@@ -108,6 +110,13 @@ impl Builder {
                 "x_client_secret",
                 settings.client_secret.unwrap_or_default(),
             )
+            .variable("x_app_bearer_token", fake.app_token())
+    }
+
+    /// Takes sources of trends on this machine, where the tests' own servers are.
+    #[must_use]
+    pub fn near_sources(self) -> Self {
+        self.variable("scrape_allow_private_addresses", "true")
     }
 
     /// Whether the schedules fire. They do not unless asked: a test runs the jobs itself.

@@ -7,6 +7,7 @@ pub mod build;
 pub mod client;
 pub mod command;
 mod contract;
+pub mod fake_web;
 pub mod fake_x;
 pub mod launch;
 pub mod redis;

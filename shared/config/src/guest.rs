@@ -91,6 +91,17 @@ pub async fn integer(name: &str) -> Result<u64, Misconfigured> {
     }
 }
 
+/// Yes or no.
+///
+/// # Errors
+/// As [`load`]; also when the setting is of another kind.
+pub async fn boolean(name: &str) -> Result<bool, Misconfigured> {
+    match load(name).await? {
+        Value::Boolean(value) => Ok(*value),
+        _ => Err(wrong_kind(name, "true or false")),
+    }
+}
+
 /// Text that must be there.
 ///
 /// # Errors

@@ -44,6 +44,8 @@ pub enum Kind {
         /// Largest.
         max: u64,
     },
+    /// `true` or `false`.
+    Boolean,
 }
 
 /// One row of the table.
@@ -74,6 +76,8 @@ pub enum Value {
     Url(Url),
     /// From [`Kind::Integer`].
     Integer(u64),
+    /// From [`Kind::Boolean`].
+    Boolean(bool),
     /// From [`Kind::Password`].
     SecretText(Secret<String>),
     /// From [`Kind::Secret32`].
@@ -121,6 +125,7 @@ impl Setting {
                 .to_owned(),
             Kind::Password { min } => format!("text of at least {min} characters on one line"),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::Boolean => "true or false".to_owned(),
         };
         if self.may_be_empty {
             format!("empty, or {form}")
@@ -167,6 +172,7 @@ impl Kind {
                     .contains(&number)
                     .then_some(Value::Integer(number))
             }
+            Kind::Boolean => text.parse().ok().map(Value::Boolean),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::setting::{Kind, Setting};
 
 /// Every setting that a deployment gives. Nothing else is configurable through variables.
-pub static SETTINGS: [Setting; 24] = [
+pub static SETTINGS: [Setting; 27] = [
     Setting {
         name: "bootstrap_admin_username",
         kind: Kind::Text { min: 1, max: 64 },
@@ -91,6 +91,30 @@ pub static SETTINGS: [Setting; 24] = [
         may_be_empty: true,
         secret: true,
         description: "OAuth 2.0 client secret; empty for a public client.",
+    },
+    Setting {
+        name: "x_app_bearer_token",
+        kind: Kind::Password { min: 1 },
+        default: Some(""),
+        may_be_empty: true,
+        secret: true,
+        description: "App-only bearer token with which X's trends are read; without it they are not.",
+    },
+    Setting {
+        name: "hacker_news_base_url",
+        kind: Kind::Url { path: false },
+        default: Some("https://hacker-news.firebaseio.com"),
+        may_be_empty: false,
+        secret: false,
+        description: "Where Hacker News' API is called.",
+    },
+    Setting {
+        name: "scrape_allow_private_addresses",
+        kind: Kind::Boolean,
+        default: Some("false"),
+        may_be_empty: false,
+        secret: false,
+        description: "Whether sources of trends may lie on this machine or in a private network.",
     },
     Setting {
         name: "jobs_base_url",

@@ -45,6 +45,7 @@ pub static MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_logs"),
     migration!(9, "0009_audit_chain"),
     migration!(10, "0010_personas"),
+    migration!(11, "0011_trends"),
 ];
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";

@@ -38,6 +38,7 @@ pub mod signing_keys;
 mod tables;
 pub mod time_zone;
 pub mod token_refreshes;
+pub mod trends;
 pub mod users;
 pub mod weighted_length;
 

@@ -309,6 +309,7 @@ impl BuiltInRole {
                 P::ApikeysManage,
                 P::AccessKeysManage,
                 P::TrendsRead,
+                P::TrendsManage,
                 P::MetricsRead,
             ]),
             Self::Reviewer => Self::Viewer.permissions().with(P::PostsApprove),

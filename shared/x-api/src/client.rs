@@ -15,6 +15,7 @@ use crate::post::{Post, User, Vocabulary, is_id};
 use crate::rate_limit::RateLimits;
 use crate::spin_transport::SpinTransport;
 use crate::transport::{Answer, Transport, TransportError};
+use crate::trends::Trends;
 use crate::wire::{self, CreateBody, CreatedBody, DeletedBody, Envelope};
 
 const USER_AGENT: &str = concat!("vivesphere/", env!("CARGO_PKG_VERSION"));
@@ -203,6 +204,21 @@ impl<T: Transport + Sync> Client<T> {
             .map(|id| (*id).to_owned())
             .collect();
         Ok(Lookup { posts, missing })
+    }
+
+    /// `GET /2/trends/by/woeid/:woeid`: what trends in a place, with the application's own token. X
+    /// bills each request.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn trends(&self, token: &str, woeid: i64) -> Result<Trends, CallError> {
+        let mut url = self.endpoint(&["2", "trends", "by", "woeid", &woeid.to_string()]);
+        append(&mut url, "max_trends", "50");
+        append(&mut url, "trend.fields", "trend_name,tweet_count");
+        let answer = self.call(Method::GET, url, token).await?;
+        let limits = RateLimits::from_headers(&answer.headers);
+        let trends = Envelope::read(&answer)?.one(answer.status.as_u16())?;
+        Ok(Trends { trends, limits })
     }
 
     /// A call with a token and without a body; a success or an error.

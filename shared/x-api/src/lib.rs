@@ -1,4 +1,4 @@
-//! The X API v2, as a component needs it: posts, the own timeline, OAuth 2.0.
+//! The X API v2, as a component needs it: posts, the own timeline, trends, OAuth 2.0.
 //!
 //! The crate knows X's forms and nothing of the product: no database, no policy, no retries. Each
 //! call sends one request and says what became of it.
@@ -30,6 +30,7 @@ mod reconcile;
 mod spin_transport;
 mod token;
 mod transport;
+mod trends;
 mod wire;
 
 pub use call::{CallError, Lookup, Page, TimelineQuery};
@@ -46,3 +47,4 @@ pub use reconcile::{matches, matches_text};
 pub use spin_transport::SpinTransport;
 pub use token::{App, TokenError, Tokens};
 pub use transport::{Answer, Transport, TransportError};
+pub use trends::{Trend, Trends};

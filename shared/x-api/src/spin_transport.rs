@@ -14,7 +14,7 @@ use spin_sdk::wasip3::http_compat::{IncomingResponseBody, RequestOptionsExtensio
 use crate::code;
 use crate::transport::{Answer, Transport, TransportError};
 
-/// Most bytes of an answer's body.
+/// Most bytes of an answer's body, unless another limit is given.
 const BODY_LIMIT: usize = 1 << 20;
 
 /// The longest that connecting may take. It is never more than half of the whole time, so that a
@@ -32,6 +32,21 @@ impl Transport for SpinTransport {
         request: Request<Bytes>,
         timeout: Duration,
     ) -> Result<Answer, TransportError> {
+        self.send_within(request, timeout, BODY_LIMIT).await
+    }
+}
+
+impl SpinTransport {
+    /// As [`Transport::send`], with another limit for the answer's body, in bytes.
+    ///
+    /// # Errors
+    /// As [`Transport::send`].
+    pub async fn send_within(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+        body_limit: usize,
+    ) -> Result<Answer, TransportError> {
         let sending = Box::pin(exchange(request, timeout));
         let deadline = Box::pin(spin_sdk::time::sleep(timeout));
         let (response, deadline) = match select(sending, deadline).await {
@@ -41,7 +56,8 @@ impl Transport for SpinTransport {
         let (head, body) = response.into_parts();
         let mut received = BytesMut::new();
         // A broken or endless body leaves what is known: the status and the part that came.
-        let complete = match select(Box::pin(read(body, &mut received)), deadline).await {
+        let complete = match select(Box::pin(read(body, &mut received, body_limit)), deadline).await
+        {
             Either::Left((complete, _)) => complete,
             Either::Right(((), _)) => false,
         };
@@ -90,13 +106,15 @@ fn options(timeout: Duration) -> RequestOptions {
 }
 
 /// Reads to the end; false when it did not get there.
-async fn read(mut body: IncomingResponseBody, received: &mut BytesMut) -> bool {
+async fn read(mut body: IncomingResponseBody, received: &mut BytesMut, limit: usize) -> bool {
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        if received.len() + data.len() > BODY_LIMIT {
+        if received.len() + data.len() > limit {
+            let room = limit.saturating_sub(received.len());
+            received.extend_from_slice(data.get(..room).unwrap_or_default());
             return false;
         }
         received.extend_from_slice(data);

@@ -21,6 +21,11 @@ pub const SETTINGS: &[&Setting] = &[
     &logs::RETENTION_DAYS_DEBUG,
     &logs::RETENTION_DAYS_TERMINAL,
     &logs::RETENTION_DAYS_CONSOLE,
+    &trends::SCRAPE_INTERVAL_SECONDS,
+    &trends::HOST_SPACING_SECONDS,
+    &trends::MOMENTUM_HALF_LIFE_MINUTES,
+    &trends::RETENTION_DAYS_ITEMS,
+    &trends::RETENTION_DAYS_SERIES,
 ];
 
 const PLAIN: Setting = Setting {
@@ -230,6 +235,75 @@ pub mod logs {
         name: "retention_days_console",
         fallback: Fallback::Integer(30),
         description: "How long console records are kept.",
+        ..RETENTION
+    };
+}
+
+/// How topics are looked for and kept.
+pub mod trends {
+    use super::{Fallback, Kind, PLAIN, Setting};
+
+    const TRENDS: Setting = Setting {
+        service: "trends",
+        ..PLAIN
+    };
+    const RETENTION: Setting = Setting {
+        kind: Kind::Integer {
+            minimum: 1,
+            maximum: 3650,
+        },
+        unit: Some("days"),
+        ..TRENDS
+    };
+
+    /// How often a source is fetched that has no interval of its own.
+    pub static SCRAPE_INTERVAL_SECONDS: Setting = Setting {
+        name: "scrape_interval_seconds",
+        kind: Kind::Integer {
+            minimum: 60,
+            maximum: 86_400,
+        },
+        unit: Some("seconds"),
+        fallback: Fallback::Integer(1800),
+        description: "How often a source is fetched that has no interval of its own.",
+        ..TRENDS
+    };
+    /// How far apart requests to one server are.
+    pub static HOST_SPACING_SECONDS: Setting = Setting {
+        name: "host_spacing_seconds",
+        kind: Kind::Integer {
+            minimum: 1,
+            maximum: 3600,
+        },
+        unit: Some("seconds"),
+        fallback: Fallback::Integer(5),
+        description: "Seconds between two requests to one server; its crawl delay may be longer.",
+        ..TRENDS
+    };
+    /// How fast a topic's momentum forgets.
+    pub static MOMENTUM_HALF_LIFE_MINUTES: Setting = Setting {
+        name: "momentum_half_life_minutes",
+        kind: Kind::Integer {
+            minimum: 5,
+            maximum: 10_080,
+        },
+        unit: Some("minutes"),
+        fallback: Fallback::Integer(60),
+        description: "Time in which the momentum of a topic halves that nobody sees any more.",
+        ..TRENDS
+    };
+    /// How long items are kept.
+    pub static RETENTION_DAYS_ITEMS: Setting = Setting {
+        name: "retention_days_items",
+        fallback: Fallback::Integer(30),
+        description: "How long an item is kept after it was last seen.",
+        ..RETENTION
+    };
+    /// How long time series are kept.
+    pub static RETENTION_DAYS_SERIES: Setting = Setting {
+        name: "retention_days_series",
+        fallback: Fallback::Integer(90),
+        description: "How long the time series of topics are kept.",
         ..RETENTION
     };
 }

@@ -1,0 +1,31 @@
+//! The limits of every reader. A document past one is refused, or read up to there.
+
+/// Bytes of a document as it was sent.
+pub const DOCUMENT_BYTES: usize = 2 << 20;
+
+/// Elements that are open at once. Feeds nest a handful; text with markup a little more.
+pub const DEPTH: usize = 256;
+
+/// Elements of a document.
+pub const ELEMENTS: usize = 60_000;
+
+/// Items that are taken from a document; those after them are left out.
+pub const ITEMS: usize = 500;
+
+/// Bytes of one field before its markup is taken away.
+pub const FIELD_BYTES: usize = 16 << 10;
+
+/// Characters of a title.
+pub const TITLE_CHARACTERS: usize = 300;
+
+/// Characters of a summary: an excerpt, never an article.
+pub const SUMMARY_CHARACTERS: usize = 600;
+
+/// Characters of an address.
+pub const ADDRESS_CHARACTERS: usize = 2_048;
+
+/// Articles that a trend's entry may name.
+pub const NEWS: usize = 8;
+
+/// Bytes that the HTML reader may use beside the document: it bounds how deep elements nest.
+pub const HTML_MEMORY: usize = 512 << 10;

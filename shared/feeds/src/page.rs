@@ -1,0 +1,257 @@
+//! A page's list, by CSS selectors. Read as a stream (lol_html), so there is no tree to fill memory
+//! with, and the reader's own memory, which grows with how deep elements nest, has a limit.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use lol_html::errors::RewritingError;
+use lol_html::html_content::{Element, TextChunk};
+use lol_html::{ElementContentHandlers, HtmlRewriter, MemorySettings, Selector, Settings};
+use url::Url;
+
+use crate::decode;
+use crate::document::{Document, ReadError};
+use crate::feed::{Draft, add};
+use crate::limits::{DOCUMENT_BYTES, ELEMENTS, FIELD_BYTES, HTML_MEMORY, ITEMS};
+use crate::text::{floor, references};
+
+/// Characters of one selector.
+const SELECTOR_CHARACTERS: usize = 200;
+
+/// Where in a page its items are. Each is one compound or complex selector of CSS, without a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selectors {
+    /// Each item's element.
+    pub item: String,
+    /// Inside of the item, its title; the item's own text when there is none.
+    pub title: Option<String>,
+    /// Inside of the item, the element whose `href` leads to the article; the item's first link
+    /// when there is none.
+    pub link: Option<String>,
+    /// Inside of the item, an excerpt.
+    pub summary: Option<String>,
+}
+
+/// A selector that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectorError {
+    /// `item`, `title`, `link` or `summary`.
+    pub field: &'static str,
+    /// Completes "it …".
+    pub detail: String,
+}
+
+impl Selectors {
+    /// Whether each of them is a selector that is understood.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), SelectorError> {
+        self.parsed().map(drop)
+    }
+
+    fn parsed(&self) -> Result<Parsed, SelectorError> {
+        let inner = |field, selector: &Option<String>| {
+            selector
+                .as_deref()
+                .map(|selector| {
+                    // Alone first: what stands behind another could complete it.
+                    parse(field, selector)?;
+                    parse(field, &format!("{} {selector}", self.item))
+                })
+                .transpose()
+        };
+        let item = parse("item", &self.item)?;
+        let link = match inner("link", &self.link)? {
+            Some(link) => link,
+            None => parse("item", &format!("{} a[href]", self.item))?,
+        };
+        Ok(Parsed {
+            item,
+            title: inner("title", &self.title)?,
+            link,
+            summary: inner("summary", &self.summary)?,
+        })
+    }
+}
+
+struct Parsed {
+    item: Selector,
+    title: Option<Selector>,
+    link: Selector,
+    summary: Option<Selector>,
+}
+
+fn parse(field: &'static str, selector: &str) -> Result<Selector, SelectorError> {
+    let wrong = |detail: &str| SelectorError {
+        field,
+        detail: detail.to_owned(),
+    };
+    if selector.trim().is_empty() {
+        return Err(wrong("must not be empty"));
+    }
+    if selector.chars().count() > 2 * SELECTOR_CHARACTERS {
+        return Err(wrong("must have at most 200 characters"));
+    }
+    if selector.contains(',') {
+        return Err(wrong("must be one selector, not a list"));
+    }
+    selector
+        .parse()
+        .map_err(|error: lol_html::errors::SelectorError| {
+            let error = error.to_string();
+            wrong(&format!(
+                "must be a selector that is understood: {}",
+                error.trim_end_matches('.')
+            ))
+        })
+}
+
+#[derive(Default)]
+struct Found {
+    drafts: Vec<Draft>,
+    elements: usize,
+}
+
+type Shared = Rc<RefCell<Found>>;
+type Handler = Box<dyn std::error::Error + Send + Sync>;
+
+/// Reads a page. `base` is where it was fetched, `charset` what the answer's header says.
+///
+/// # Errors
+/// [`ReadError`]; also when a selector cannot be used, which [`Selectors::check`] tells earlier.
+pub fn page(
+    bytes: &[u8],
+    base: &Url,
+    charset: Option<&str>,
+    selectors: &Selectors,
+) -> Result<Document, ReadError> {
+    if bytes.len() > DOCUMENT_BYTES {
+        return Err(ReadError::TooLong);
+    }
+    let parsed = selectors.parsed().map_err(|_| ReadError::NothingSelected)?;
+    let text = decode::text(bytes, charset);
+    if starts_of_tags(&text) > ELEMENTS {
+        return Err(ReadError::TooManyElements);
+    }
+    let found = Shared::default();
+    let read = rewrite(&text, &parsed, &found);
+    let drafts = std::mem::take(&mut found.borrow_mut().drafts);
+    let mut document = Document::default();
+    for mut draft in drafts {
+        draft.link = references(&draft.link);
+        add(&mut document, draft.into_item(base));
+    }
+    match read {
+        Ok(()) if document.items.is_empty() => Err(ReadError::NothingSelected),
+        Ok(()) => Ok(document),
+        Err(error) if document.items.is_empty() => Err(error),
+        Err(error) => {
+            document.cut_short = Some(error);
+            Ok(document)
+        }
+    }
+}
+
+/// How many tags begin in a text, at least.
+fn starts_of_tags(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    bytes
+        .windows(2)
+        .filter(|pair| {
+            pair.first() == Some(&b'<') && pair.last().is_some_and(u8::is_ascii_alphabetic)
+        })
+        .count()
+}
+
+fn rewrite(text: &str, parsed: &Parsed, found: &Shared) -> Result<(), ReadError> {
+    let mut handlers = Vec::new();
+    let begins = found.clone();
+    handlers.push((
+        std::borrow::Cow::Borrowed(&parsed.item),
+        ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+            begin(&begins, element);
+            Ok::<(), Handler>(())
+        }),
+    ));
+    let linked = found.clone();
+    handlers.push((
+        std::borrow::Cow::Borrowed(&parsed.link),
+        ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
+            if let (Some(draft), Some(href)) = (
+                linked.borrow_mut().drafts.last_mut(),
+                element.get_attribute("href"),
+            ) && draft.link.is_empty()
+            {
+                draft.link = href;
+            }
+            Ok::<(), Handler>(())
+        }),
+    ));
+    let title = parsed.title.as_ref().unwrap_or(&parsed.item);
+    handlers.push((
+        std::borrow::Cow::Borrowed(title),
+        texts(found, |draft| &mut draft.title),
+    ));
+    if let Some(summary) = &parsed.summary {
+        handlers.push((
+            std::borrow::Cow::Borrowed(summary),
+            texts(found, |draft| &mut draft.summary),
+        ));
+    }
+    let settings = Settings {
+        element_content_handlers: handlers,
+        memory_settings: MemorySettings {
+            max_allowed_memory_usage: HTML_MEMORY,
+            ..MemorySettings::new()
+        },
+        strict: false,
+        ..Settings::new()
+    };
+    let mut rewriter = HtmlRewriter::new(settings, |_: &[u8]| {});
+    // In one piece: what begins in one and ends in another would have to be kept.
+    rewriter
+        .write(text.as_bytes())
+        .and_then(|()| rewriter.end())
+        .map_err(|error| match error {
+            RewritingError::MemoryLimitExceeded(_) => ReadError::TooDeep,
+            _ => ReadError::Malformed,
+        })
+}
+
+fn begin(found: &Shared, element: &Element<'_, '_>) {
+    let mut found = found.borrow_mut();
+    found.elements += 1;
+    // One that is not kept still ends the one before.
+    if found.drafts.len() <= ITEMS {
+        found.drafts.push(Draft {
+            link: element.get_attribute("href").unwrap_or_default(),
+            ..Draft::default()
+        });
+    }
+}
+
+fn texts(
+    found: &Shared,
+    place: fn(&mut Draft) -> &mut String,
+) -> ElementContentHandlers<'static, lol_html::LocalHandlerTypes> {
+    let found = found.clone();
+    ElementContentHandlers::default().text(move |chunk: &mut TextChunk<'_>| {
+        let mut found = found.borrow_mut();
+        let full = found.elements > ITEMS;
+        if let Some(draft) = found.drafts.last_mut().filter(|_| !full) {
+            let text = place(draft);
+            let end = floor(chunk.as_str(), FIELD_BYTES.saturating_sub(text.len()));
+            // Markup between two pieces parts words no more than the page shows it to.
+            text.push_str(chunk.as_str().get(..end).unwrap_or_default());
+            if chunk.last_in_text_node() {
+                text.push(' ');
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod tests;
