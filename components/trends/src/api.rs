@@ -1,6 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
+use vivesphere_http::List;
 use vivesphere_http::StatusCode;
 
 use crate::{ROUTES, wire};
@@ -30,7 +31,7 @@ fn topics(api: &mut Api) {
              wrote. By momentum a topic may move while one turns the pages.",
         )
         .query::<wire::TrendQuery>()
-        .gives::<wire::Listed<wire::TrendBody>>();
+        .gives::<List<wire::TrendBody>>();
     api.get("/api/v1/trends/{trend_id}", "See a topic and its items")
         .gives::<wire::TrendDetail>();
     api.get(
@@ -47,7 +48,7 @@ fn sources(api: &mut Api) {
     let one = "/api/v1/trends/sources/{source_id}";
     api.get(path, "List the sources of trends")
         .query::<wire::SourceQuery>()
-        .gives::<wire::Listed<wire::SourceBody>>();
+        .gives::<List<wire::SourceBody>>();
     api.post(path, "Add a source of trends")
         .text(
             "X itself is never scraped: its trends come through its API (`x_trends`). A page \

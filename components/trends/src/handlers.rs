@@ -1,30 +1,19 @@
 //! Topics: extract → parse → domain → wire.
 
-use vivesphere_domain::{parse_id, trends};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_domain::trends;
+use vivesphere_http::{Context, List, Problem, Reply};
 
 use crate::wire;
-
-fn trend_id(context: &Context) -> Result<String, Problem> {
-    parse_id(context.parameter("trend_id")).ok_or_else(Problem::not_found)
-}
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
     let query: wire::TrendQuery = context.query()?;
     let page = context.page(query.limit, query.cursor.as_deref())?;
     let listed = trends::list(&context.db, &query.into(), &page).await?;
-    Reply::ok(&wire::Listed {
-        items: listed
-            .items
-            .into_iter()
-            .map(wire::TrendBody::from)
-            .collect(),
-        next_cursor: listed.next_cursor,
-    })
+    Reply::ok(&List::<wire::TrendBody>::of(listed))
 }
 
 pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
-    let (trend, items) = trends::get(&context.db, &trend_id(&context)?).await?;
+    let (trend, items) = trends::get(&context.db, &context.id("trend_id")?).await?;
     Reply::ok(&wire::TrendDetail {
         trend: trend.into(),
         items: items.into_iter().map(wire::TrendItemBody::from).collect(),
@@ -33,7 +22,7 @@ pub(crate) async fn get(context: Context) -> Result<Reply, Problem> {
 
 pub(crate) async fn history(context: Context) -> Result<Reply, Problem> {
     let query: wire::HistoryQuery = context.query()?;
-    let trend_id = trend_id(&context)?;
+    let trend_id = context.id("trend_id")?;
     let points = trends::history(&context.db, &trend_id, query.since.as_deref()).await?;
     Reply::ok(&wire::History {
         trend_id,

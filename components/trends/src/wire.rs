@@ -221,11 +221,3 @@ impl From<Point> for PointBody {
         }
     }
 }
-
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "{T}List")]
-pub(crate) struct Listed<T> {
-    pub(crate) items: Vec<T>,
-    /// Where the next page begins; null on the last.
-    pub(crate) next_cursor: Option<String>,
-}
