@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_logs"),
     migration!(9, "0009_audit_chain"),
     migration!(10, "0010_personas"),
+    migration!(11, "0011_metrics"),
 ];
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";

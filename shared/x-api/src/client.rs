@@ -202,7 +202,11 @@ impl<T: Transport + Sync> Client<T> {
             .filter(|id| !posts.iter().any(|post| post.id == **id))
             .map(|id| (*id).to_owned())
             .collect();
-        Ok(Lookup { posts, missing })
+        Ok(Lookup {
+            posts,
+            missing,
+            limits: RateLimits::from_headers(&answer.headers),
+        })
     }
 
     /// A call with a token and without a body; a success or an error.
