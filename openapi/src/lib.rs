@@ -20,6 +20,8 @@ pub fn apis() -> Vec<Api> {
         logs::api::describe(),
         log_writer::api::describe(),
         audit::api::describe(),
+        collector::api::describe(),
+        metrics::api::describe(),
         docs::api::describe(),
     ]
 }

@@ -106,6 +106,27 @@ fn expected() -> BTreeMap<&'static str, Grant> {
             },
         ),
         (
+            "collector",
+            Grant {
+                variables: &[
+                    "rate_limit_per_minute",
+                    "service_key",
+                    "x_api_base_url",
+                    "x_request_timeout_seconds",
+                ],
+                databases: DEFAULT,
+                hosts: &["http://bots.spin.internal", "{{ x_api_base_url }}"],
+            },
+        ),
+        (
+            "metrics",
+            Grant {
+                variables: &["rate_limit_per_minute", "service_key"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
             "health",
             Grant {
                 variables: &["rate_limit_per_minute"],
@@ -184,6 +205,7 @@ fn expected() -> BTreeMap<&'static str, Grant> {
                 ],
             },
         ),
+        ("schedule-collect", scheduler()),
         ("schedule-drain-logs", scheduler()),
         ("schedule-publish", scheduler()),
         ("schedule-rotate-keys", scheduler()),

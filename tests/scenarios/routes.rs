@@ -26,6 +26,8 @@ fn routes() -> Vec<&'static Route> {
         logs::ROUTES,
         log_writer::ROUTES,
         audit::ROUTES,
+        collector::ROUTES,
+        metrics::ROUTES,
         docs::ROUTES,
     ]
     .into_iter()
