@@ -51,6 +51,8 @@ pub(crate) enum Measurement {
     Logs,
     /// Verifying the audit trail.
     Audit,
+    /// The exposition with many posts, and what counting requests costs.
+    Metrics,
     /// A rebuild after a change (`--builds`).
     Builds,
     /// `cargo up` in a clean clone (`--clean-clone`).

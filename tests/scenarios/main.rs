@@ -35,6 +35,7 @@ mod logs_queue;
 mod main_job;
 mod metrics;
 mod migrations;
+mod monitoring;
 mod openapi;
 mod personas;
 mod personas_bots;
