@@ -35,8 +35,18 @@ pub(crate) async fn measure(flags: &Flags, table: &mut Table) -> anyhow::Result<
     }
     let what = format!("GET {PATH}, {BOTS} bots and {POSTS} posts");
     let median = median(times);
-    table.add(format!("{what}, median"), median, "ms", Wanted::AtMost(20.0));
-    table.add(format!("{what}, length"), bytes as f64 / 1e3, "kB", Wanted::Nothing);
+    table.add(
+        format!("{what}, median"),
+        median,
+        "ms",
+        Wanted::AtMost(20.0),
+    );
+    table.add(
+        format!("{what}, length"),
+        bytes as f64 / 1e3,
+        "kB",
+        Wanted::Nothing,
+    );
     let path = "/api/v1/metrics/overview";
     let mut times = Vec::with_capacity(SCRAPES);
     for _ in 0..SCRAPES {
@@ -56,7 +66,12 @@ async fn counting(
     let path = "/api/v1/health";
     let before = counted(&application.database()?)?;
     let cpu = application.cpu_time()?;
-    let answers = load::run(&application.target(path, None), flags.connections, flags.time()).await?;
+    let answers = load::run(
+        &application.target(path, None),
+        flags.connections,
+        flags.time(),
+    )
+    .await?;
     let cpu = application.cpu_time()? - cpu;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let after = counted(&application.database()?)?;
@@ -95,10 +110,10 @@ fn fill(database: &mut Connection) -> anyhow::Result<()> {
             "INSERT INTO bots (bot_id, owner_id, bot_name, status, timezone, daily_post_limit,
                 created_at, updated_at) VALUES (?1, 'somebody', ?1, ?2, 'UTC', 2400, 1, 1)",
         )?;
-        let mut sums = transaction.prepare("INSERT INTO bot_metrics VALUES (?, 9, 8, 7, 6, 5, 4, 3)")?;
-        let mut limit = transaction.prepare(
-            "INSERT INTO x_rate_limits VALUES (?, ?, 'window', 100, 50, ?)",
-        )?;
+        let mut sums =
+            transaction.prepare("INSERT INTO bot_metrics VALUES (?, 9, 8, 7, 6, 5, 4, 3)")?;
+        let mut limit =
+            transaction.prepare("INSERT INTO x_rate_limits VALUES (?, ?, 'window', 100, 50, ?)")?;
         for number in 0..BOTS {
             let bot_id = format!("01890000-0000-7000-8000-{number:012x}");
             let status = ["active", "active", "active", "paused"][number as usize % 4];
@@ -121,7 +136,11 @@ fn fill(database: &mut Connection) -> anyhow::Result<()> {
             let post_id = format!("01890000-0000-7000-9000-{number:012x}");
             let at = now - i64::from(number) * 30_000;
             let (state, next, published) = match number % 10 {
-                0 => ("scheduled", Some(now + 3_600_000 - i64::from(number) * 100), None),
+                0 => (
+                    "scheduled",
+                    Some(now + 3_600_000 - i64::from(number) * 100),
+                    None,
+                ),
                 1 => ("failed", None, None),
                 _ => ("published", None, Some(at)),
             };

@@ -56,7 +56,10 @@ fn prices() -> String {
     let mut text = String::from("| what | millionths of a dollar |\n|---|---:|\n");
     for (what, price) in [
         ("a post that is made", price::POST),
-        ("a post that is made and holds a link", price::POST_WITH_LINK),
+        (
+            "a post that is made and holds a link",
+            price::POST_WITH_LINK,
+        ),
         ("a post that is read", price::POST_READ),
         ("an account that is read", price::USER_READ),
     ] {

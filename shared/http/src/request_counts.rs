@@ -1,18 +1,19 @@
 //! Requests, counted in the instance's memory and added to the database in batches.
 //!
 //! A request costs a look through a short list; a write costs what a request does, so there is one
-//! for up to [`BATCH`] requests. The first request after a write begins to wait for [`WAIT`], beside
-//! the answers; when that is over, or the batch is full, what has come together is written in one
-//! statement. The waiting keeps the instance alive, so nothing is lost when it ends as it should:
-//! Spin's instances end after 128 requests, which is when the batch is full. What an instance that
-//! is killed, or that traps, loses is bounded: at most [`BATCH`] requests, or those of the last
+//! for up to [`BATCH`] requests: the one that fills the batch writes it, beside its answer, in one
+//! statement. What does not fill a batch is written by the first request after a write, when it has
+//! waited for [`WAIT`]. The waiting keeps the instance alive, so nothing is lost when it ends as it
+//! should: Spin's instances end after 128 requests, which is when the batch is full. What an instance
+//! that is killed, or that traps, loses is bounded: at most [`BATCH`] requests, or those of the last
 //! second.
+//!
+//! The waiting looks every [`LOOK`] whether there is anything left to wait for, since one task cannot
+//! wake another; an instance that has served all of its requests would otherwise stay for a second.
 
 use std::cell::RefCell;
 use std::time::Duration;
 
-use futures::channel::oneshot;
-use futures::future::select;
 use http::Method;
 use vivesphere_db::Database;
 use vivesphere_domain::counters::{self, Count, Counter};
@@ -22,6 +23,8 @@ use vivesphere_domain::{Error, Instant};
 const BATCH: u32 = 128;
 /// How long a request is known to the instance alone.
 const WAIT: Duration = Duration::from_secs(1);
+/// How often it is looked whether another request has written meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
 /// The label of what no row of the route table answers.
 const UNMATCHED: &str = "unmatched";
 
@@ -41,10 +44,8 @@ struct Entry {
 struct Pending {
     entries: Vec<Entry>,
     requests: u32,
-    /// Whether somebody is waiting to write it.
+    /// Whether a request is waiting to write it.
     waiting: bool,
-    /// Ends the waiting.
-    full: Option<oneshot::Sender<()>>,
 }
 
 impl Pending {
@@ -64,6 +65,11 @@ impl Pending {
             None => self.entries.push(more),
         }
     }
+
+    fn take(&mut self) -> Vec<Entry> {
+        self.requests = 0;
+        std::mem::take(&mut self.entries)
+    }
 }
 
 thread_local! {
@@ -74,7 +80,8 @@ thread_local! {
 /// Counts a request that has been answered.
 pub(crate) fn count(method: &Method, route: &'static str, status: u16, duration: Duration) {
     let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    let begun = PENDING.with_borrow_mut(|pending| {
+    let mut full = Vec::new();
+    let waits = PENDING.with_borrow_mut(|pending| {
         pending.add(Entry {
             method: name(method),
             route: if route.is_empty() { UNMATCHED } else { route },
@@ -84,22 +91,16 @@ pub(crate) fn count(method: &Method, route: &'static str, status: u16, duration:
             microseconds,
         });
         pending.requests += 1;
-        if !pending.waiting {
-            let (full, waits) = oneshot::channel();
-            pending.waiting = true;
-            pending.full = Some(full);
-            return Some(waits);
+        if pending.requests >= BATCH {
+            full = pending.take();
         }
-        if pending.requests >= BATCH
-            && let Some(full) = pending.full.take()
-        {
-            // Where nobody listens any more, it is about to be written anyway.
-            let _ended = full.send(());
-        }
-        None
+        !std::mem::replace(&mut pending.waiting, true)
     });
-    if let Some(waits) = begun {
-        spin_sdk::wasip3::spawn(write_later(waits));
+    if waits {
+        spin_sdk::wasip3::spawn(write_later());
+    }
+    if !full.is_empty() {
+        spin_sdk::wasip3::spawn(write_or_keep(full));
     }
 }
 
@@ -117,16 +118,26 @@ fn name(method: &Method) -> &'static str {
     }
 }
 
-async fn write_later(waits: oneshot::Receiver<()>) {
-    let over = std::pin::pin!(spin_sdk::time::sleep(WAIT));
-    let _whichever = select(over, waits).await;
-    let taken = PENDING.with_borrow_mut(|pending| {
-        // The next request begins to wait anew.
-        pending.waiting = false;
-        pending.full = None;
-        pending.requests = 0;
-        std::mem::take(&mut pending.entries)
-    });
+async fn write_later() {
+    let mut waited = Duration::ZERO;
+    let taken = loop {
+        spin_sdk::time::sleep(LOOK).await;
+        waited += LOOK;
+        let taken = PENDING.with_borrow_mut(|pending| {
+            let over = waited >= WAIT || pending.requests == 0;
+            // The next request begins to wait anew.
+            pending.waiting = !over;
+            over.then(|| pending.take())
+        });
+        if let Some(taken) = taken {
+            break taken;
+        }
+    };
+    write_or_keep(taken).await;
+}
+
+/// Writes; what cannot be written now is written with the next.
+async fn write_or_keep(taken: Vec<Entry>) {
     if let Err(error) = write(&taken).await {
         crate::access_log::failed("requests are counted later", &error.to_string());
         PENDING.with_borrow_mut(|pending| taken.into_iter().for_each(|entry| pending.add(entry)));
