@@ -210,6 +210,16 @@ impl Application {
 
     /// `GET` that must succeed, and how long it took.
     pub(crate) async fn get(&self, path: &str, token: &str) -> anyhow::Result<(Value, Duration)> {
+        let (text, time) = self.get_text(path, token).await?;
+        Ok((serde_json::from_str(&text)?, time))
+    }
+
+    /// As [`Application::get`], whatever the answer is.
+    pub(crate) async fn get_text(
+        &self,
+        path: &str,
+        token: &str,
+    ) -> anyhow::Result<(String, Duration)> {
         let started = Instant::now();
         let request = self.http.get(format!("http://{}{path}", self.address));
         let response = request.bearer_auth(token).send().await?;
@@ -217,7 +227,19 @@ impl Application {
         let text = response.text().await?;
         let time = started.elapsed();
         ensure!(status.is_success(), "{path}: {status} {text}");
-        Ok((serde_json::from_str(&text)?, time))
+        Ok((text, time))
+    }
+
+    /// The processor time that it has used.
+    pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process_id()?))?;
+        // Behind the name, which may hold anything; in ticks of a hundredth of a second (proc(5)).
+        let fields = stat.rsplit_once(')').context("no name")?.1;
+        let mut ticks = 0;
+        for field in fields.split_whitespace().skip(11).take(2) {
+            ticks += field.parse::<u64>()?;
+        }
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// Runs the publisher for at most this many seconds, and gives what it says was done.

@@ -55,6 +55,8 @@ pub(crate) enum Measurement {
     Backup,
     /// Reading feed documents.
     Feeds,
+    /// The exposition with many posts, and what counting requests costs.
+    Metrics,
     /// A rebuild after a change (`--builds`).
     Builds,
     /// `cargo up` in a clean clone (`--clean-clone`).

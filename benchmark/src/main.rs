@@ -17,6 +17,7 @@ mod list;
 mod load;
 mod logs;
 mod machine;
+mod metrics;
 mod peak;
 mod process;
 mod sizes;
@@ -66,6 +67,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if flags.wants(Measurement::Feeds) {
         feeds::measure(&mut table).await?;
+    }
+    if flags.wants(Measurement::Metrics) {
+        metrics::measure(&flags, &mut table).await?;
     }
     if flags.wants(Measurement::Builds) {
         builds::after_a_change(&mut table).await?;

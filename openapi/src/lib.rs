@@ -23,6 +23,8 @@ pub fn apis() -> Vec<Api> {
         audit::api::describe(),
         trends::api::describe(),
         scraper::api::describe(),
+        collector::api::describe(),
+        metrics::api::describe(),
         docs::api::describe(),
     ]
 }

@@ -114,6 +114,27 @@ fn expected() -> BTreeMap<&'static str, Grant> {
             },
         ),
         (
+            "collector",
+            Grant {
+                variables: &[
+                    "rate_limit_per_minute",
+                    "service_key",
+                    "x_api_base_url",
+                    "x_request_timeout_seconds",
+                ],
+                databases: DEFAULT,
+                hosts: &["http://bots.spin.internal", "{{ x_api_base_url }}"],
+            },
+        ),
+        (
+            "metrics",
+            Grant {
+                variables: &["rate_limit_per_minute", "service_key"],
+                databases: DEFAULT,
+                hosts: &[],
+            },
+        ),
+        (
             "health",
             Grant {
                 variables: &["rate_limit_per_minute"],
@@ -217,6 +238,7 @@ fn expected() -> BTreeMap<&'static str, Grant> {
                 hosts: &["http://*:*", "https://*:*"],
             },
         ),
+        ("schedule-collect", scheduler()),
         ("schedule-drain-logs", scheduler()),
         ("schedule-scrape", scheduler()),
         ("schedule-publish", scheduler()),

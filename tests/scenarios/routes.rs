@@ -29,6 +29,8 @@ fn routes() -> Vec<&'static Route> {
         audit::ROUTES,
         trends::ROUTES,
         scraper::ROUTES,
+        collector::ROUTES,
+        metrics::ROUTES,
         docs::ROUTES,
     ]
     .into_iter()

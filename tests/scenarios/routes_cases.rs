@@ -190,6 +190,13 @@ pub(crate) fn all() -> Vec<Case> {
         get("/api/v1/logs/export").bad_query("from=yesterday", 422),
         get("/api/v1/logs/stats"),
         act("/api/v1/jobs/drain-logs/run").bad_query("budget_seconds=x", 400),
+        // collector
+        act("/api/v1/jobs/collect/run").bad_query("budget_seconds=x", 400),
+        // metrics
+        get("/api/v1/metrics"),
+        get("/api/v1/metrics/overview"),
+        get("/api/v1/metrics/bots/{bot_id}").bad_query("step=60", 422),
+        get("/api/v1/metrics/posts/{post_id}"),
         // audit
         get("/api/v1/audit").bad_query("cursor=x", 422),
         get("/api/v1/audit/verify").bad_query("from_audit_id=1", 422),

@@ -278,6 +278,7 @@ impl App {
             .execute_batch(
                 "UPDATE posts SET leased_until = 0;
                  UPDATE token_refreshes SET leased_until = 0;
+                 UPDATE post_metrics SET leased_until = 0;
                  UPDATE log_drain SET leased_until = 0;",
             )
             .unwrap();

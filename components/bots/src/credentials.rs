@@ -10,7 +10,8 @@ use vivesphere_config as config;
 use vivesphere_crypto::Secret;
 use vivesphere_domain::bots::{self, Bot};
 use vivesphere_domain::time_zone::parse_instant;
-use vivesphere_domain::token_refreshes::{self, Lease};
+use vivesphere_domain::token_refreshes::{self, Ended, Lease};
+use vivesphere_domain::x_spending::{self, Purpose, Spent, price};
 use vivesphere_domain::{Actor, Error, Instant, Principal};
 use vivesphere_http::{Context, Problem, Reply, StatusCode, internal};
 use vivesphere_x_api::{App, CallError, Client, TokenError, Tokens};
@@ -237,6 +238,13 @@ async fn account(context: &Context, bot: &Bot, stored: &Stored) -> Result<Option
             .caused_by(error));
         }
     };
+    let spent = Spent {
+        purpose: Purpose::Account,
+        requests: 1,
+        resources: 1,
+        micro_dollars: price::USER_READ,
+    };
+    x_spending::add(&context.db, spent).await?;
     bots::set_account(&context.db, &bot.bot_id, &user.id, &user.username).await?;
     Ok(Some(user.id))
 }
@@ -255,11 +263,11 @@ async fn refresh(context: &Context, bot_id: &str, rejected: i64) -> Result<(i64,
     // Read again under the lease: another may have refreshed since.
     let (version, old) = reveal(context, bot_id).await?;
     if version != rejected {
-        token_refreshes::done(&context.db, bot_id, lease).await?;
+        token_refreshes::done(&context.db, bot_id, lease, Ended::Unneeded).await?;
         return Ok((version, old));
     }
     let Some(refresh_token) = old.refresh_token else {
-        token_refreshes::done(&context.db, bot_id, lease).await?;
+        token_refreshes::done(&context.db, bot_id, lease, Ended::Refused).await?;
         return Err(needs_reauth(context, bot_id, "no_refresh_token").await?);
     };
     match client()
@@ -271,11 +279,11 @@ async fn refresh(context: &Context, bot_id: &str, rejected: i64) -> Result<(i64,
             let stored = Stored::new(tokens, Some(refresh_token));
             // Stored before it is used: the old refresh token is spent.
             let version = store(context, bot_id, Some(version), &stored).await?;
-            token_refreshes::done(&context.db, bot_id, lease).await?;
+            token_refreshes::done(&context.db, bot_id, lease, Ended::Refreshed).await?;
             Ok((version, stored))
         }
         Err(TokenError::GrantDead(refusal)) => {
-            token_refreshes::done(&context.db, bot_id, lease).await?;
+            token_refreshes::done(&context.db, bot_id, lease, Ended::Refused).await?;
             Err(needs_reauth(context, bot_id, refusal.code).await?)
         }
         Err(error) => {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use vivesphere_domain::Instant;
 use vivesphere_domain::backoff::{Backoff, rate_limit_wait};
 use vivesphere_domain::publishing::{Effect, Outcome};
-use vivesphere_x_api::CreateOutcome;
-
-use crate::tokens::NoToken;
+use vivesphere_domain::x_rate_limits::Allowance;
+use vivesphere_http::access_tokens::NoToken;
+use vivesphere_x_api::{CreateOutcome, RateLimits};
 
 /// What the decisions depend on beside the outcome.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +79,27 @@ pub(crate) fn created(outcome: &CreateOutcome, rules: &Rules) -> Outcome {
         code: outcome.code().to_owned(),
         detail: outcome.detail().to_owned(),
         effect,
+        allowances: match outcome {
+            CreateOutcome::Created(created) => allowances(&created.limits),
+            CreateOutcome::RateLimited(limited) => allowances(&limited.limits),
+            _ => Vec::new(),
+        },
+        posts_read: 0,
     }
+}
+
+/// What the headers said of the calls that are left.
+fn allowances(limits: &RateLimits) -> Vec<Allowance> {
+    let windows = limits.whole_windows();
+    windows
+        .map(|(span, quota, remaining, reset)| Allowance {
+            endpoint: "create_post",
+            span,
+            quota,
+            remaining,
+            reset_at: Instant::from_unix_seconds(reset),
+        })
+        .collect()
 }
 
 /// What is written when there is no token to send with.
@@ -92,6 +112,8 @@ pub(crate) fn without_token(none: &NoToken, rules: &Rules) -> Outcome {
             code: none.code.clone(),
             detail: none.detail.clone(),
             effect: Effect::PauseBot,
+            allowances: Vec::new(),
+            posts_read: 0,
         };
     }
     let least = none.retry_after.map_or(LEAST, Duration::from_secs);
@@ -116,6 +138,8 @@ fn not_sent(code: &str, detail: &str, least: Duration, rules: &Rules) -> Outcome
             at: rules.now.plus(delay),
             spent: false,
         },
+        allowances: Vec::new(),
+        posts_read: 0,
     }
 }
 

@@ -11,12 +11,12 @@ use vivesphere_db::Database;
 use vivesphere_domain::publishing::{self, Claimed, Effect, Outcome};
 use vivesphere_domain::settings::table::publisher as setting;
 use vivesphere_domain::{Actor, Instant};
+use vivesphere_http::access_tokens::Tokens;
 use vivesphere_http::{Context, Problem, Reply};
 use vivesphere_x_api::{Client, CreateOutcome, NewPost};
 
 use crate::decide::{self, Rules};
 use crate::reconcile;
-use crate::tokens::Tokens;
 
 /// Calls in flight at once, each for another bot.
 const AT_ONCE: usize = 32;

@@ -5,7 +5,6 @@ pub mod api;
 mod decide;
 mod job;
 mod reconcile;
-mod tokens;
 
 use vivesphere_domain::permissions::Permission::JobsRun;
 use vivesphere_http::Access::ServiceOr;

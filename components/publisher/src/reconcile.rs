@@ -4,10 +4,10 @@ use chrono::DateTime;
 use vivesphere_db::Database;
 use vivesphere_domain::Instant;
 use vivesphere_domain::publishing::{self, Doubt, Effect, Outcome};
+use vivesphere_http::access_tokens::Tokens;
 use vivesphere_x_api::{CallError, Client, TimelineQuery, matches};
 
 use crate::decide::Rules;
-use crate::tokens::Tokens;
 
 /// X's clock and ours may differ by this much.
 const BEFORE_MILLISECONDS: i64 = 60_000;
@@ -21,6 +21,8 @@ fn found(id: String) -> Outcome {
         code: "reconciled".to_owned(),
         detail: "found on the account's timeline".to_owned(),
         effect: Effect::Sent(id),
+        allowances: Vec::new(),
+        posts_read: 0,
     }
 }
 
@@ -31,16 +33,34 @@ fn look_again(code: &str, detail: String, rules: &Rules) -> Outcome {
         code: code.to_owned(),
         detail,
         effect: Effect::LookAt(rules.now.plus(rules.reconcile_delay)),
+        allowances: Vec::new(),
+        posts_read: 0,
     }
 }
 
-/// What is known of the post now.
+/// What is known of the post now, and how many posts were read for it.
 pub(crate) async fn look(
     db: &Database,
     client: &Client,
     tokens: &Tokens,
     doubt: &Doubt,
     rules: &Rules,
+) -> Result<Outcome, vivesphere_domain::Error> {
+    let mut posts_read = 0;
+    let outcome = look_through(db, client, tokens, doubt, rules, &mut posts_read).await?;
+    Ok(Outcome {
+        posts_read,
+        ..outcome
+    })
+}
+
+async fn look_through(
+    db: &Database,
+    client: &Client,
+    tokens: &Tokens,
+    doubt: &Doubt,
+    rules: &Rules,
+    posts_read: &mut u32,
 ) -> Result<Outcome, vivesphere_domain::Error> {
     if let Some(id) = &doubt.noted_id {
         return Ok(found(id.clone()));
@@ -76,6 +96,7 @@ pub(crate) async fn look(
             Err(error) => return Ok(look_again(error.code(), error.to_string(), rules)),
         };
         pages += 1;
+        *posts_read += u32::try_from(page.posts.len()).unwrap_or(0);
         // Oldest last: of several equal ones the earliest is taken.
         for post in page.posts.iter().rev() {
             if matches(&doubt.text, post)
@@ -106,6 +127,8 @@ fn absent(doubt: &Doubt, rules: &Rules) -> Outcome {
         } else {
             rules.again_or_failed()
         },
+        allowances: Vec::new(),
+        posts_read: 0,
     }
 }
 

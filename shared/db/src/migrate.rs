@@ -46,6 +46,7 @@ pub static MIGRATIONS: &[Migration] = &[
     migration!(9, "0009_audit_chain"),
     migration!(10, "0010_personas"),
     migration!(11, "0011_trends"),
+    migration!(12, "0012_metrics"),
 ];
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";

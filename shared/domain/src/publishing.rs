@@ -8,6 +8,7 @@ mod outcomes;
 use vivesphere_db::{Database, params};
 
 use crate::settings::PublishingWindows;
+use crate::x_rate_limits::Allowance;
 use crate::{Error, Instant};
 
 pub use claims::{claim, recover};
@@ -108,6 +109,10 @@ pub struct Outcome {
     pub detail: String,
     /// What follows.
     pub effect: Effect,
+    /// What X's answer said of the calls that are left.
+    pub allowances: Vec<Allowance>,
+    /// Posts that were read to find it out: X bills them.
+    pub posts_read: u32,
 }
 
 /// How many posts are due now, whoever holds them up.

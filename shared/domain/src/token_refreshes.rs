@@ -3,6 +3,7 @@
 
 use vivesphere_db::{Database, Row, params};
 
+use crate::counters::{self, Count, Counter};
 use crate::{Error, Instant};
 
 /// How long a refresh may take before another may be tried.
@@ -18,6 +19,17 @@ pub enum Lease {
     Taken(i64),
     /// Another is refreshing, or the last failure is too recent: seconds to wait.
     Wait(u64),
+}
+
+/// How a refresh ended that will not be tried again as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// There is a new pair.
+    Refreshed,
+    /// X will give none: a person has to connect the bot again.
+    Refused,
+    /// Another had refreshed it already.
+    Unneeded,
 }
 
 /// Takes the lease of a bot.
@@ -54,11 +66,19 @@ pub async fn take(db: &Database, bot_id: &str) -> Result<Lease, Error> {
     ))
 }
 
-/// Gives the lease back after a success.
+/// Gives the lease back, and counts what became of the refresh.
 ///
 /// # Errors
 /// Storage.
-pub async fn done(db: &Database, bot_id: &str, token: i64) -> Result<(), Error> {
+pub async fn done(db: &Database, bot_id: &str, token: i64, ended: Ended) -> Result<(), Error> {
+    let result = match ended {
+        Ended::Refreshed => Some("refreshed"),
+        Ended::Refused => Some("refused"),
+        Ended::Unneeded => None,
+    };
+    if let Some(result) = result {
+        counters::add(db, &[Count::one(Counter::TokenRefreshes, result)]).await?;
+    }
     db.execute(
         "UPDATE token_refreshes SET leased_until = 0, failures = 0, not_before = 0
          WHERE bot_id = ? AND fencing_token = ?",
@@ -73,6 +93,7 @@ pub async fn done(db: &Database, bot_id: &str, token: i64) -> Result<(), Error> 
 /// # Errors
 /// Storage.
 pub async fn failed(db: &Database, bot_id: &str, token: i64) -> Result<(), Error> {
+    counters::add(db, &[Count::one(Counter::TokenRefreshes, "failed")]).await?;
     db.execute(
         "UPDATE token_refreshes SET leased_until = 0, failures = failures + 1,
             not_before = ?3 + min(?4 << min(failures, 10), ?5)

@@ -183,6 +183,13 @@ fn weigh(text: &str) -> u32 {
     u32::try_from(total / SCALE).unwrap_or(u32::MAX)
 }
 
+/// Whether there is anything in a text that X may take for a link, certain or not.
+#[must_use]
+pub fn has_link(text: &str) -> bool {
+    let characters: Vec<char> = NFC.normalize(text).chars().collect();
+    (0..characters.len()).any(|at| link::at(&characters, at, false).is_some())
+}
+
 /// The weight of a stretch counted character by character.
 fn literal(characters: &[char], from: usize, to: usize) -> u64 {
     characters

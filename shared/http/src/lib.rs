@@ -5,6 +5,7 @@
 //! A component declares its routes in one table and calls [`serve`].
 
 mod access_log;
+pub mod access_tokens;
 mod answer;
 mod authenticate;
 mod brotli_encoder;
@@ -21,6 +22,7 @@ mod policy;
 mod problem;
 mod rate_limit;
 mod reply;
+mod request_counts;
 mod route;
 mod routing;
 mod serve;

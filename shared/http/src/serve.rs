@@ -16,7 +16,8 @@ use crate::hand_over::{self, Answered};
 use crate::idempotency::{self, Begun};
 use crate::policy::Policy;
 use crate::routing::{find, methods};
-use crate::{Access, Answer, Context, Problem, Reply, Route, RouteClass, Verb, cors, rate_limit};
+use crate::{Access, Answer, Context, Problem, Reply, Route, RouteClass, Verb};
+use crate::{cors, rate_limit, request_counts};
 
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
@@ -64,6 +65,7 @@ pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -
         duration_ms: started.elapsed().as_secs_f64() * 1000.0,
     };
     hand_over::hand_over(hand_over::records(&answered, &result));
+    request_counts::count(&method, trace.route, status.as_u16(), started.elapsed());
     let stream = result.as_mut().ok().and_then(|reply| reply.stream.take());
     match stream {
         None => finish(result, &trace).map(Either::Left),

@@ -6,6 +6,7 @@ use crate::answer::Failure;
 use crate::code;
 use crate::outcome::{NotSent, RateLimited, Refusal, Unknown};
 use crate::post::Post;
+use crate::rate_limit::RateLimits;
 
 /// Which part of a timeline to read (<https://docs.x.com/x-api/users/get-posts>).
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,8 @@ pub struct Lookup {
     pub posts: Vec<Post>,
     /// The ids that it did not: deleted, hidden, or never there.
     pub missing: Vec<String>,
+    /// What the headers say about the calls left.
+    pub limits: RateLimits,
 }
 
 /// Why a call other than creating a post gave no result. The names mean what those of

@@ -203,7 +203,11 @@ impl<T: Transport + Sync> Client<T> {
             .filter(|id| !posts.iter().any(|post| post.id == **id))
             .map(|id| (*id).to_owned())
             .collect();
-        Ok(Lookup { posts, missing })
+        Ok(Lookup {
+            posts,
+            missing,
+            limits: RateLimits::from_headers(&answer.headers),
+        })
     }
 
     /// `GET /2/trends/by/woeid/:woeid`: what trends in a place, with the application's own token. X

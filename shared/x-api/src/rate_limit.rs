@@ -56,6 +56,21 @@ impl RateLimits {
         }
     }
 
+    /// The windows that were spoken of wholly: its name, its calls, the calls left, its reset in
+    /// unix seconds.
+    pub fn whole_windows(&self) -> impl Iterator<Item = (&'static str, u64, u64, i64)> {
+        [
+            ("window", self.window),
+            ("user_day", self.user_day),
+            ("app_day", self.app_day),
+        ]
+        .into_iter()
+        .filter_map(|(name, window)| {
+            let window = window?;
+            Some((name, window.limit?, window.remaining?, window.reset?))
+        })
+    }
+
     /// The latest reset among the windows with nothing left, in unix seconds: before it, another
     /// call on this endpoint is useless.
     #[must_use]
@@ -113,6 +128,9 @@ mod tests {
             ("x-app-limit-24hour-reset", "95000"),
         ]));
         assert_eq!(limits.window.unwrap().limit, Some(100));
+        // Of the days the limit was not told.
+        let whole: Vec<_> = limits.whole_windows().collect();
+        assert_eq!(whole, [("window", 100, 0, 1000)]);
         assert_eq!(limits.exhausted_until(), Some(90000));
     }
 

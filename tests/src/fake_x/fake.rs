@@ -297,6 +297,14 @@ impl Control {
         self.shared.lock().posts_of(user_id)
     }
 
+    /// How often a post was shown, from now on and whatever its age; its other counts follow. False
+    /// when it is not an id.
+    pub fn set_views(&self, id: &str, views: u64) -> bool {
+        let Ok(id) = id.parse() else { return false };
+        self.shared.lock().views.insert(id, views);
+        true
+    }
+
     /// How many posts there are of all accounts.
     #[must_use]
     pub fn post_count(&self) -> usize {

@@ -105,6 +105,8 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) record: Record,
     pub(crate) trends: HashMap<String, Vec<(String, Option<u64>)>>,
+    /// How often a post was shown, where that is not left to its age.
+    pub(crate) views: HashMap<u64, u64>,
     /// Thousandths of a dollar, by X's price list.
     pub(crate) spent: u64,
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 use vivesphere_db::{Database, Row, Transaction, params};
 
 use super::{Claimed, Effect, Outcome, Rules, outcomes};
+use crate::counters::{self, Count, Counter};
 use crate::time_zone::Zone;
 use crate::{Actor, Error, Instant, audit};
 
@@ -74,6 +75,9 @@ pub async fn recover(
         .await?;
         recovered += 1;
     }
+    let lost = u64::try_from(recovered).unwrap_or(0);
+    let lost = Count::many(Counter::Attempts, "unknown worker_lost", lost);
+    counters::add_in(&transaction, &[lost]).await?;
     transaction.commit().await?;
     Ok(recovered)
 }
@@ -242,8 +246,11 @@ async fn claim_one(
                 at: free,
                 spent: false,
             },
+            allowances: Vec::new(),
+            posts_read: 0,
         };
-        outcomes::write(transaction, actor, &claimed, &outcome).await?;
+        let count = outcomes::write(transaction, actor, &claimed, &outcome).await?;
+        counters::add_in(transaction, &[count]).await?;
         return Ok(None);
     }
     Ok(Some(claimed))

@@ -1,9 +1,11 @@
 //! Posts whose last call nobody knows the outcome of.
 
-use vivesphere_db::{Database, FromRow, Row, params};
+use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
 use super::{Doubt, Effect, Outcome, outcomes};
+use crate::counters::{self, Count, Counter};
 use crate::post_state::PostState;
+use crate::x_spending::{self, Purpose, Spent, price};
 use crate::{Actor, Error, Instant};
 
 /// How often a post is looked for before a person has to decide.
@@ -149,6 +151,34 @@ pub async fn settle(
             )
             .await?;
     }
+    count(&transaction, doubt, outcome).await?;
     transaction.commit().await?;
     Ok(())
+}
+
+/// Counts the look, what it cost, and what the post cost if nobody has counted that yet: a worker
+/// that knew its id did.
+async fn count(transaction: &Transaction, doubt: &Doubt, outcome: &Outcome) -> Result<(), Error> {
+    let result = match outcome.effect {
+        Effect::Sent(_) => "found",
+        Effect::LookAt(_) => "unclear",
+        _ => "absent",
+    };
+    let count = Count::one(Counter::Reconciliations, result);
+    counters::add_in(transaction, &[count]).await?;
+    let mut spent = Vec::new();
+    if outcome.posts_read > 0 {
+        let read = i64::from(outcome.posts_read);
+        spent.push(Spent {
+            purpose: Purpose::Reconcile,
+            requests: 1,
+            resources: read,
+            micro_dollars: read * price::POST_READ,
+        });
+    }
+    if matches!(outcome.effect, Effect::Sent(_)) && doubt.noted_id.is_none() {
+        spent.push(outcomes::price_of(&doubt.text));
+    }
+    let today = x_spending::day_of(Instant::now());
+    x_spending::add_in(transaction, &today, &spent).await
 }

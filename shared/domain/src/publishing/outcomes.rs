@@ -4,10 +4,22 @@ use serde_json::json;
 use vivesphere_db::{Database, Transaction, params};
 
 use super::{Claimed, Effect, Outcome};
+use crate::counters::{self, Count, Counter};
 use crate::post_state::{PostEvent, PostState, next};
-use crate::{Actor, Error, Instant, audit, bots};
+use crate::x_spending::{self, Purpose, Spent};
+use crate::{Actor, Error, Instant, audit, bots, post_metrics, x_rate_limits};
 
-/// Writes the outcomes of calls in one transaction.
+/// What making a post costs.
+pub(super) fn price_of(text: &str) -> Spent {
+    Spent {
+        purpose: Purpose::Publish,
+        requests: 1,
+        resources: 1,
+        micro_dollars: x_spending::price_of_post(text),
+    }
+}
+
+/// Writes the outcomes of calls in one transaction, with what they cost.
 ///
 /// # Errors
 /// Storage; then none is written, and the leases run out.
@@ -17,29 +29,44 @@ pub async fn finish(
     results: &[(Claimed, Outcome)],
 ) -> Result<(), Error> {
     let transaction = db.transaction().await?;
+    let (mut counts, mut spent) = (Vec::new(), Vec::new());
     for (claimed, outcome) in results {
-        write(&transaction, actor, claimed, outcome).await?;
+        counts.push(write(&transaction, actor, claimed, outcome).await?);
+        // Also without the lease: X bills it all the same.
+        if matches!(outcome.effect, Effect::Sent(_)) {
+            spent.push(price_of(&claimed.text));
+        }
     }
+    counters::add_in(&transaction, &counts).await?;
+    let today = x_spending::day_of(Instant::now());
+    x_spending::add_in(&transaction, &today, &spent).await?;
+    let said = results.iter().flat_map(|(claimed, outcome)| {
+        let allowances = outcome.allowances.iter();
+        allowances.map(|allowance| (claimed.bot_id.as_str(), allowance))
+    });
+    x_rate_limits::note_in(&transaction, said).await?;
     transaction.commit().await?;
     Ok(())
 }
 
+/// Writes one outcome; gives what is to be counted of it.
 pub(super) async fn write(
     transaction: &Transaction,
     actor: &Actor,
     claimed: &Claimed,
     outcome: &Outcome,
-) -> Result<(), Error> {
+) -> Result<Count, Error> {
     let now = Instant::now().unix_millis();
     let x_post_id = match &outcome.effect {
         Effect::Sent(id) => Some(id.as_str()),
         _ => None,
     };
     // Also without the lease: an id that is known must be found by whoever looks for it.
-    transaction
-        .execute(
+    let milliseconds: Option<i64> = transaction
+        .query_optional(
             "UPDATE attempts SET ended_at = ?3, outcome = ?4, http_status = ?5, code = ?6,
-                detail = ?7, x_post_id = ?8 WHERE post_id = ?1 AND number = ?2",
+                detail = ?7, x_post_id = ?8 WHERE post_id = ?1 AND number = ?2
+             RETURNING ended_at - started_at",
             params![
                 claimed.post_id.as_str(),
                 claimed.attempt,
@@ -68,7 +95,9 @@ pub(super) async fn write(
         )
         .await?;
     }
-    Ok(())
+    let microseconds = u64::try_from(milliseconds.unwrap_or(0)).unwrap_or(0) * 1000;
+    let labels = format!("{} {}", outcome.name, outcome.code);
+    Ok(Count::timed(Counter::Attempts, labels, microseconds))
 }
 
 /// Changes the post as the effect says, from the state it is in: `publishing` after a call,
@@ -85,6 +114,8 @@ pub(super) async fn apply(
     let either = |called, found| if looked { found } else { called };
     let (event, next_attempt_at, spent) = match &outcome.effect {
         Effect::Sent(x_post_id) => {
+            let part = (post_id, bot_id, position);
+            post_metrics::begin(transaction, part, x_post_id, Instant::now()).await?;
             if sent(transaction, post_id, position, x_post_id).await? {
                 let event = either(PostEvent::Sent, PostEvent::ReconciledFound);
                 (event, None, 0)

@@ -26,6 +26,9 @@ pub const SETTINGS: &[&Setting] = &[
     &trends::MOMENTUM_HALF_LIFE_MINUTES,
     &trends::RETENTION_DAYS_ITEMS,
     &trends::RETENTION_DAYS_SERIES,
+    &collector::METRICS_DAILY_BUDGET_MICRO_DOLLARS,
+    &collector::POST_READ_MICRO_DOLLARS,
+    &collector::CURRENT_FIELD_NAMES,
 ];
 
 const PLAIN: Setting = Setting {
@@ -305,6 +308,52 @@ pub mod trends {
         fallback: Fallback::Integer(90),
         description: "How long the time series of topics are kept.",
         ..RETENTION
+    };
+}
+
+/// How the public counts of posts are read.
+pub mod collector {
+    use super::{Fallback, Kind, PLAIN, Setting};
+    use crate::x_spending::price;
+
+    const COLLECTOR: Setting = Setting {
+        service: "collector",
+        ..PLAIN
+    };
+
+    /// What readings may cost.
+    pub static METRICS_DAILY_BUDGET_MICRO_DOLLARS: Setting = Setting {
+        name: "metrics_daily_budget_micro_dollars",
+        kind: Kind::Integer {
+            minimum: 0,
+            maximum: 1_000_000_000,
+        },
+        unit: Some("millionths of a dollar"),
+        fallback: Fallback::Integer(1_000_000),
+        description: "What reading posts' counts may cost on one day (UTC); 0 reads none.",
+        ..COLLECTOR
+    };
+    /// What X takes for reading one post.
+    pub static POST_READ_MICRO_DOLLARS: Setting = Setting {
+        name: "post_read_micro_dollars",
+        kind: Kind::Integer {
+            minimum: 1,
+            maximum: 1_000_000,
+        },
+        unit: Some("millionths of a dollar"),
+        fallback: Fallback::Integer(price::POST_READ),
+        description: "What X takes for a post that is read: 5000 by its list, 1000 where the bot's \
+                      account owns the developer application.",
+        ..COLLECTOR
+    };
+    /// Which names X is asked with.
+    pub static CURRENT_FIELD_NAMES: Setting = Setting {
+        name: "current_field_names",
+        kind: Kind::Boolean,
+        fallback: Fallback::Boolean(false),
+        description: "Whether X is asked with post.fields instead of tweet.fields; answers are \
+                      understood in both vocabularies.",
+        ..COLLECTOR
     };
 }
 

@@ -1,4 +1,5 @@
-//! Access tokens, asked from `bots` once per bot and run.
+//! Access tokens of bots, asked from `bots` once per bot and run. Whoever asks needs the service key
+//! and `http://bots.spin.internal` among its grants.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,23 +7,29 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::json;
 use vivesphere_crypto::Secret;
-use vivesphere_http::internal;
+
+use crate::internal;
 
 /// A bot's token and account.
 #[derive(Clone)]
-pub(crate) struct Token {
-    pub(crate) access_token: Secret<String>,
-    pub(crate) version: i64,
-    pub(crate) x_user_id: String,
+pub struct Token {
+    /// For X.
+    pub access_token: Secret<String>,
+    /// Of the stored credentials: says which token X rejected.
+    pub version: i64,
+    /// Whose it is.
+    pub x_user_id: String,
 }
 
 /// Why there is none: nothing was sent.
 #[derive(Debug)]
-pub(crate) struct NoToken {
-    pub(crate) code: String,
-    pub(crate) detail: String,
+pub struct NoToken {
+    /// Stable, snake_case.
+    pub code: String,
+    /// For people.
+    pub detail: String,
     /// Seconds before it is worth asking again.
-    pub(crate) retry_after: Option<u64>,
+    pub retry_after: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -33,13 +40,15 @@ struct Answer {
 }
 
 /// The tokens of one run. It ends with the run, so no token outlives it.
-pub(crate) struct Tokens {
+pub struct Tokens {
     request_id: String,
     known: RefCell<HashMap<String, Token>>,
 }
 
 impl Tokens {
-    pub(crate) fn new(request_id: &str) -> Self {
+    /// None yet; `request_id` is the run's.
+    #[must_use]
+    pub fn new(request_id: &str) -> Self {
         Self {
             request_id: request_id.to_owned(),
             known: RefCell::default(),
@@ -47,7 +56,10 @@ impl Tokens {
     }
 
     /// A token that works as far as anybody knows.
-    pub(crate) async fn of(&self, bot_id: &str) -> Result<Token, NoToken> {
+    ///
+    /// # Errors
+    /// [`NoToken`].
+    pub async fn of(&self, bot_id: &str) -> Result<Token, NoToken> {
         if let Some(token) = self.known.borrow().get(bot_id) {
             return Ok(token.clone());
         }
@@ -55,7 +67,10 @@ impl Tokens {
     }
 
     /// Another token, after X has rejected this one.
-    pub(crate) async fn instead_of(&self, bot_id: &str, token: &Token) -> Result<Token, NoToken> {
+    ///
+    /// # Errors
+    /// [`NoToken`].
+    pub async fn instead_of(&self, bot_id: &str, token: &Token) -> Result<Token, NoToken> {
         self.known.borrow_mut().remove(bot_id);
         self.ask(bot_id, Some(token.version)).await
     }

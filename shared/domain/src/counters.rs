@@ -1,0 +1,225 @@
+//! What is counted since the beginning: series that only rise, added to in batches.
+//!
+//! A restart forgets none of them, and any number of instances add to the same series.
+
+use vivesphere_db::{Database, FromRow, Row, Transaction, params};
+
+use crate::{Error, Instant};
+
+/// What is counted. The name is the key in the database; the labels are those of
+/// [`crate::metrics::METRICS`], in that order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    /// Requests that were answered, with how long it took.
+    Requests,
+    /// Calls to publish, with how long they took.
+    Attempts,
+    /// Looks for posts whose outcome was unknown.
+    Reconciliations,
+    /// Refreshes of bots' tokens.
+    TokenRefreshes,
+    /// Readings of posts' public counts.
+    Readings,
+}
+
+impl Counter {
+    /// Every counter.
+    pub const ALL: [Self; 5] = [
+        Self::Requests,
+        Self::Attempts,
+        Self::Reconciliations,
+        Self::TokenRefreshes,
+        Self::Readings,
+    ];
+
+    /// Stable, snake_case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Attempts => "attempts",
+            Self::Reconciliations => "reconciliations",
+            Self::TokenRefreshes => "token_refreshes",
+            Self::Readings => "readings",
+        }
+    }
+
+    /// The upper bounds of the buckets of its durations, in microseconds; above the last there is
+    /// one more bucket. Empty where durations are not measured.
+    #[must_use]
+    pub const fn bounds(self) -> &'static [u64] {
+        match self {
+            Self::Requests => &[
+                1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000,
+            ],
+            Self::Attempts => &[
+                100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000,
+            ],
+            Self::Reconciliations | Self::TokenRefreshes | Self::Readings => &[],
+        }
+    }
+
+    /// The bucket of a duration: the first whose bound it does not exceed.
+    #[must_use]
+    pub fn bucket(self, microseconds: u64) -> usize {
+        let bounds = self.bounds();
+        bounds
+            .iter()
+            .position(|bound| microseconds <= *bound)
+            .unwrap_or(bounds.len())
+    }
+}
+
+/// What is added to a series, or what one holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// What was counted.
+    pub counter: Counter,
+    /// The values of its labels, separated by spaces; none of them is empty or holds one.
+    pub labels: String,
+    /// Which bucket of its durations.
+    pub bucket: usize,
+    /// How many.
+    pub events: u64,
+    /// How long they took together.
+    pub microseconds: u64,
+    /// When the last one happened.
+    pub last_at: Instant,
+}
+
+impl Count {
+    /// One thing that has just happened and has no duration.
+    #[must_use]
+    pub fn one(counter: Counter, labels: impl Into<String>) -> Self {
+        Self::many(counter, labels, 1)
+    }
+
+    /// Things that have just happened and have no duration.
+    #[must_use]
+    pub fn many(counter: Counter, labels: impl Into<String>, events: u64) -> Self {
+        Self {
+            counter,
+            labels: labels.into(),
+            bucket: 0,
+            events,
+            microseconds: 0,
+            last_at: Instant::now(),
+        }
+    }
+
+    /// One thing that has just ended, and how long it took.
+    #[must_use]
+    pub fn timed(counter: Counter, labels: impl Into<String>, microseconds: u64) -> Self {
+        Self {
+            bucket: counter.bucket(microseconds),
+            microseconds,
+            ..Self::one(counter, labels)
+        }
+    }
+}
+
+const ADD: &str = "
+    INSERT INTO counters (counter, labels, bucket, events, microseconds, last_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+    FROM json_each(?) WHERE TRUE
+    ON CONFLICT (counter, labels, bucket) DO UPDATE SET events = events + excluded.events,
+        microseconds = microseconds + excluded.microseconds,
+        last_at = max(last_at, excluded.last_at)";
+
+fn rows(counts: &[Count]) -> String {
+    let rows = counts.iter().map(|count| {
+        serde_json::json!([
+            count.counter.as_str(),
+            count.labels,
+            count.bucket,
+            count.events,
+            count.microseconds,
+            count.last_at.unix_millis(),
+        ])
+    });
+    serde_json::Value::from_iter(rows).to_string()
+}
+
+/// Adds to the series: one statement, however many they are.
+///
+/// # Errors
+/// Storage; then none is added.
+pub async fn add(db: &Database, counts: &[Count]) -> Result<(), Error> {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    Ok(db.execute(ADD, params![rows(counts)]).await?)
+}
+
+/// As [`add`], in a transaction with what is counted.
+///
+/// # Errors
+/// Storage; the transaction is then not to be committed.
+pub async fn add_in(transaction: &Transaction, counts: &[Count]) -> Result<(), Error> {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    Ok(transaction.execute(ADD, params![rows(counts)]).await?)
+}
+
+/// Every series, in the order of its name and labels.
+///
+/// # Errors
+/// Storage.
+pub async fn every(db: &Database) -> Result<Vec<Count>, Error> {
+    let rows: Vec<Series> = db
+        .query(
+            "SELECT counter, labels, bucket, events, microseconds, last_at FROM counters
+             ORDER BY counter, labels, bucket",
+            [],
+        )
+        .await?;
+    Ok(rows.into_iter().filter_map(|series| series.0).collect())
+}
+
+/// A row; nothing for a counter that this build does not know.
+struct Series(Option<Count>);
+
+impl FromRow for Series {
+    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+        let name: &str = row.get(0)?;
+        let Some(counter) = Counter::ALL.into_iter().find(|own| own.as_str() == name) else {
+            return Ok(Self(None));
+        };
+        let bucket: i64 = row.get(2)?;
+        Ok(Self(Some(Count {
+            counter,
+            labels: row.text(1)?,
+            bucket: usize::try_from(bucket).unwrap_or(usize::MAX),
+            events: row.get::<i64>(3)?.unsigned_abs(),
+            microseconds: row.get::<i64>(4)?.unsigned_abs(),
+            last_at: Instant::from_unix_millis(row.get(5)?),
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_falls_into_the_first_bucket_that_holds_it() {
+        let bounds = Counter::Requests.bounds();
+        assert!(bounds.is_sorted());
+        assert_eq!(Counter::Requests.bucket(0), 0);
+        assert_eq!(Counter::Requests.bucket(1_000), 0);
+        assert_eq!(Counter::Requests.bucket(1_001), 1);
+        assert_eq!(Counter::Requests.bucket(u64::MAX), bounds.len());
+        assert_eq!(Counter::Readings.bucket(7), 0);
+    }
+
+    #[test]
+    fn a_batch_is_one_parameter() {
+        let mut count = Count::timed(Counter::Attempts, "sent created", 200_000);
+        count.last_at = Instant::from_unix_millis(5);
+        assert_eq!(
+            rows(&[count]),
+            r#"[["attempts","sent created",1,1,200000,5]]"#
+        );
+    }
+}

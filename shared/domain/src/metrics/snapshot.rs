@@ -1,0 +1,308 @@
+//! The numbers at one moment, as Prometheus reads them. Nothing here reads a table whose size
+//! depends on the number of posts: what would, is kept in counters.
+
+use std::collections::BTreeMap;
+
+use vivesphere_db::{Database, MIGRATIONS, Row, params};
+
+use super::exposition::Exposition;
+use super::names::{Metric, table};
+use crate::counters::{self, Count, Counter};
+use crate::logs::{self, LogType};
+use crate::{Error, Instant, collector_stop, x_rate_limits, x_spending};
+
+/// What may be spent on readings, from the settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Millionths of a dollar on one day.
+    pub daily_micro_dollars: i64,
+}
+
+/// No more due posts are counted than these: a backlog is a backlog.
+const MOST_DUE: i64 = 100_000;
+
+const ONE: f64 = 1.0;
+
+fn dollars(micro_dollars: i64) -> f64 {
+    micro_dollars as f64 / 1e6
+}
+
+/// The exposition's text. `version` is that of the build.
+///
+/// # Errors
+/// Storage.
+pub async fn text(db: &Database, version: &str, budget: Budget) -> Result<String, Error> {
+    let mut exposition = Exposition::with_capacity(64 << 10);
+    let migration = MIGRATIONS.len().to_string();
+    exposition.begin(&table::BUILD);
+    exposition.sample(&table::BUILD, &[version, &migration], ONE);
+    let counts = counters::every(db).await?;
+    requests(&mut exposition, &counts);
+    posts(&mut exposition, db).await?;
+    publishing(&mut exposition, &counts);
+    x(&mut exposition, db).await?;
+    readings(&mut exposition, db, &counts, budget).await?;
+    log(&mut exposition, db).await?;
+    Ok(exposition.finish())
+}
+
+fn of(counts: &[Count], counter: Counter) -> impl Iterator<Item = &Count> {
+    counts.iter().filter(move |count| count.counter == counter)
+}
+
+/// A counter's samples: the series as they are in the database, their buckets added up.
+fn samples(exposition: &mut Exposition, metric: &Metric, counts: &[Count], counter: Counter) {
+    exposition.begin(metric);
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for count in of(counts, counter) {
+        *sums.entry(&count.labels).or_default() += count.events;
+    }
+    for (labels, sum) in sums {
+        let values: Vec<&str> = labels.split(' ').collect();
+        exposition.sample(metric, &values, sum as f64);
+    }
+}
+
+/// A histogram's samples: of the labels of the series only the first ones are told apart.
+fn histogram(exposition: &mut Exposition, metric: &Metric, counts: &[Count], counter: Counter) {
+    exposition.begin(metric);
+    let told_apart = metric.labels.len();
+    let buckets = counter.bounds().len() + 1;
+    let mut sums: BTreeMap<Vec<&str>, (Vec<u64>, u64)> = BTreeMap::new();
+    for count in of(counts, counter) {
+        let values = count.labels.split(' ').take(told_apart).collect();
+        let (events, microseconds) = sums.entry(values).or_insert_with(|| (vec![0; buckets], 0));
+        if let Some(bucket) = events.get_mut(count.bucket.min(buckets - 1)) {
+            *bucket += count.events;
+        }
+        *microseconds += count.microseconds;
+    }
+    for (values, (events, microseconds)) in sums {
+        exposition.histogram(metric, &values, counter.bounds(), &events, microseconds);
+    }
+}
+
+/// The job of a series of requests that were answered 200.
+fn job_that_ran(labels: &str) -> Option<&str> {
+    labels
+        .strip_prefix("POST /api/v1/jobs/")?
+        .strip_suffix("/run 200")
+}
+
+fn requests(exposition: &mut Exposition, counts: &[Count]) {
+    samples(exposition, &table::REQUESTS, counts, Counter::Requests);
+    histogram(
+        exposition,
+        &table::REQUEST_DURATION,
+        counts,
+        Counter::Requests,
+    );
+    exposition.begin(&table::LAST_SUCCESS);
+    let mut last: BTreeMap<&str, Instant> = BTreeMap::new();
+    for count in of(counts, Counter::Requests) {
+        if let Some(job) = job_that_ran(&count.labels) {
+            let at = last.entry(job).or_insert(count.last_at);
+            *at = count.last_at.max(*at);
+        }
+    }
+    for (job, at) in last {
+        let seconds = at.unix_millis() as f64 / 1e3;
+        exposition.sample(&table::LAST_SUCCESS, &[job], seconds);
+    }
+}
+
+async fn posts(exposition: &mut Exposition, db: &Database) -> Result<(), Error> {
+    let now = Instant::now().unix_millis();
+    exposition.begin(&table::POSTS);
+    let rows: Vec<Row> = db
+        .query(
+            "SELECT state, sum(posts) FROM post_counts GROUP BY state",
+            [],
+        )
+        .await?;
+    let mut failed = 0;
+    for row in &rows {
+        let (state, posts): (&str, i64) = (row.get(0)?, row.get(1)?);
+        if state == "failed" {
+            failed = posts;
+        }
+        exposition.sample(&table::POSTS, &[state], posts as f64);
+    }
+    let due: Option<i64> = db
+        .query_optional(
+            "SELECT count(*) FROM (SELECT 1 FROM posts
+                WHERE state = 'scheduled' AND next_attempt_at <= ? LIMIT ?)",
+            params![now, MOST_DUE],
+        )
+        .await?;
+    exposition.begin(&table::POSTS_DUE);
+    exposition.sample(&table::POSTS_DUE, &[], due.unwrap_or(0) as f64);
+    // In the order of the index of due posts, until the first that nothing holds up.
+    let oldest: Option<i64> = db
+        .query_optional(
+            "SELECT p.next_attempt_at FROM posts p JOIN bots b ON b.bot_id = p.bot_id
+             WHERE p.state = 'scheduled' AND p.next_attempt_at <= ?1 AND b.status = 'active'
+                AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
+             ORDER BY p.next_attempt_at LIMIT 1",
+            params![now],
+        )
+        .await?;
+    let age = oldest.map_or(0, |at| (now - at).max(0));
+    exposition.begin(&table::OLDEST_DUE);
+    exposition.sample(&table::OLDEST_DUE, &[], age as f64 / 1e3);
+    let given_up: Option<i64> = db
+        .query_optional(
+            "SELECT count(*) FROM posts WHERE state IN ('publishing', 'outcome_unknown')
+                AND state = 'outcome_unknown' AND next_attempt_at IS NULL",
+            [],
+        )
+        .await?;
+    let letters = failed + given_up.unwrap_or(0);
+    exposition.begin(&table::DEAD_LETTERS);
+    exposition.sample(&table::DEAD_LETTERS, &[], letters as f64);
+    let rows: Vec<Row> = db
+        .query(
+            "SELECT status, count(*), sum(rate_limited_until > ?) FROM bots
+             WHERE deleted_at IS NULL GROUP BY status",
+            params![now],
+        )
+        .await?;
+    exposition.begin(&table::BOTS);
+    let mut limited = 0;
+    for row in &rows {
+        let bots: i64 = row.get(1)?;
+        limited += row.get::<i64>(2)?;
+        exposition.sample(&table::BOTS, &[row.get(0)?], bots as f64);
+    }
+    exposition.begin(&table::BOTS_LIMITED);
+    exposition.sample(&table::BOTS_LIMITED, &[], limited as f64);
+    Ok(())
+}
+
+fn publishing(exposition: &mut Exposition, counts: &[Count]) {
+    samples(exposition, &table::ATTEMPTS, counts, Counter::Attempts);
+    histogram(
+        exposition,
+        &table::ATTEMPT_DURATION,
+        counts,
+        Counter::Attempts,
+    );
+    let rest = [
+        (&table::RECONCILIATIONS, Counter::Reconciliations),
+        (&table::TOKEN_REFRESHES, Counter::TokenRefreshes),
+    ];
+    for (metric, counter) in rest {
+        samples(exposition, metric, counts, counter);
+    }
+}
+
+async fn x(exposition: &mut Exposition, db: &Database) -> Result<(), Error> {
+    let least = x_rate_limits::least(db).await?;
+    exposition.begin(&table::X_REMAINING);
+    for left in &least {
+        let values = [left.endpoint.as_str(), &left.span];
+        exposition.sample(&table::X_REMAINING, &values, left.remaining as f64);
+    }
+    exposition.begin(&table::X_QUOTA);
+    for left in &least {
+        let values = [left.endpoint.as_str(), &left.span];
+        exposition.sample(&table::X_QUOTA, &values, left.quota as f64);
+    }
+    let sums = x_spending::sums(db).await?;
+    let metrics: [(&Metric, fn(&x_spending::Sum) -> f64); 3] = [
+        (&table::SPENT, |sum| dollars(sum.micro_dollars)),
+        (&table::SPENT_TODAY, |sum| dollars(sum.micro_dollars_today)),
+        (&table::X_RESOURCES, |sum| sum.resources as f64),
+    ];
+    for (metric, number) in metrics {
+        exposition.begin(metric);
+        for (purpose, sum) in &sums {
+            exposition.sample(metric, &[purpose], number(sum));
+        }
+    }
+    Ok(())
+}
+
+async fn readings(
+    exposition: &mut Exposition,
+    db: &Database,
+    counts: &[Count],
+    budget: Budget,
+) -> Result<(), Error> {
+    samples(exposition, &table::READINGS, counts, Counter::Readings);
+    let due: Option<i64> = db
+        .query_optional(
+            "SELECT count(*) FROM (SELECT 1 FROM post_metrics
+                WHERE next_reading_at <= ? LIMIT ?)",
+            params![Instant::now().unix_millis(), MOST_DUE],
+        )
+        .await?;
+    exposition.begin(&table::READINGS_DUE);
+    exposition.sample(&table::READINGS_DUE, &[], due.unwrap_or(0) as f64);
+    exposition.begin(&table::READING_BUDGET);
+    let dollars = dollars(budget.daily_micro_dollars);
+    exposition.sample(&table::READING_BUDGET, &[], dollars);
+    exposition.begin(&table::COLLECTOR_STOPPED);
+    if let Some(stop) = collector_stop::current(db).await? {
+        exposition.sample(&table::COLLECTOR_STOPPED, &[&stop.code], ONE);
+    }
+    Ok(())
+}
+
+async fn log(exposition: &mut Exposition, db: &Database) -> Result<(), Error> {
+    let stats = logs::stats(db).await?;
+    let metrics = [
+        (&table::LOG_QUEUE, stats.queued),
+        (&table::LOG_DRAINED, stats.drained),
+        (&table::LOG_DROPPED, stats.dropped),
+    ];
+    for (metric, numbers) in metrics {
+        exposition.begin(metric);
+        for (log_type, number) in LogType::ALL.into_iter().zip(numbers) {
+            exposition.sample(metric, &[log_type.as_str()], number as f64);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_ran_when_its_entry_answered_200() {
+        for (labels, wanted) in [
+            ("POST /api/v1/jobs/publish/run 200", Some("publish")),
+            ("POST /api/v1/jobs/publish/run 503", None),
+            ("GET /api/v1/bots/list 200", None),
+        ] {
+            assert_eq!(job_that_ran(labels), wanted);
+        }
+    }
+
+    #[test]
+    fn statuses_are_added_up_in_a_histogram() {
+        let count = |labels: &str, bucket, events| Count {
+            bucket,
+            microseconds: 1_000,
+            ..Count::many(Counter::Requests, labels, events)
+        };
+        let counts = [
+            count("GET /a 200", 0, 2),
+            count("GET /a 404", 10, 1),
+            count("GET /b 200", 1, 4),
+        ];
+        let mut exposition = Exposition::default();
+        requests(&mut exposition, &counts);
+        let text = exposition.finish();
+        for wanted in [
+            "vivesphere_http_requests_total{method=\"GET\",route=\"/a\",status=\"404\"} 1\n",
+            "_bucket{method=\"GET\",route=\"/a\",le=\"5\"} 2\n",
+            "_bucket{method=\"GET\",route=\"/a\",le=\"+Inf\"} 3\n",
+            "_sum{method=\"GET\",route=\"/a\"} 0.002\n",
+            "_count{method=\"GET\",route=\"/b\"} 4\n",
+        ] {
+            assert!(text.contains(wanted), "{wanted} is not in\n{text}");
+        }
+    }
+}
