@@ -29,3 +29,11 @@ pub const NEWS: usize = 8;
 
 /// Bytes that the HTML reader may use beside the document: it bounds how deep elements nest.
 pub const HTML_MEMORY: usize = 512 << 10;
+
+/// Elements of a page, and how deep they nest: what a selector costs grows with both, and with the
+/// depth to the power of its descendant combinators.
+pub const PAGE_ELEMENTS: usize = 20_000;
+/// See [`PAGE_ELEMENTS`].
+pub const PAGE_DEPTH: usize = 100;
+/// Descendant combinators of a selector, together with the item's before it.
+pub const PAGE_COMBINATORS: usize = 2;

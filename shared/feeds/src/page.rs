@@ -12,7 +12,9 @@ use url::Url;
 use crate::decode;
 use crate::document::{Document, ReadError};
 use crate::feed::{Draft, add};
-use crate::limits::{DOCUMENT_BYTES, ELEMENTS, FIELD_BYTES, HTML_MEMORY, ITEMS};
+use crate::limits::{
+    DOCUMENT_BYTES, FIELD_BYTES, HTML_MEMORY, ITEMS, PAGE_COMBINATORS, PAGE_DEPTH, PAGE_ELEMENTS,
+};
 use crate::text::{floor, references};
 
 /// Characters of one selector.
@@ -96,6 +98,11 @@ fn parse(field: &'static str, selector: &str) -> Result<Selector, SelectorError>
     if selector.contains(',') {
         return Err(wrong("must be one selector, not a list"));
     }
+    if combinators(selector) > PAGE_COMBINATORS {
+        return Err(wrong(
+            "must have at most two descendant combinators, the item's included",
+        ));
+    }
     selector
         .parse()
         .map_err(|error: lol_html::errors::SelectorError| {
@@ -131,9 +138,7 @@ pub fn page(
     }
     let parsed = selectors.parsed().map_err(|_| ReadError::NothingSelected)?;
     let text = decode::text(bytes, charset);
-    if starts_of_tags(&text) > ELEMENTS {
-        return Err(ReadError::TooManyElements);
-    }
+    within_limits(&text)?;
     let found = Shared::default();
     let read = rewrite(&text, &parsed, &found);
     let drafts = std::mem::take(&mut found.borrow_mut().drafts);
@@ -153,15 +158,43 @@ pub fn page(
     }
 }
 
-/// How many tags begin in a text, at least.
-fn starts_of_tags(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    bytes
-        .windows(2)
-        .filter(|pair| {
-            pair.first() == Some(&b'<') && pair.last().is_some_and(u8::is_ascii_alphabetic)
-        })
-        .count()
+/// Elements that have no end.
+const VOID: [&str; 14] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+    "track", "wbr",
+];
+
+/// Counts what begins and ends, as if every element had its end.
+fn within_limits(text: &str) -> Result<(), ReadError> {
+    let (mut elements, mut depth) = (0_usize, 0_usize);
+    for piece in text.split('<').skip(1) {
+        if piece.starts_with('/') {
+            depth = depth.saturating_sub(1);
+        } else if piece.starts_with(|letter: char| letter.is_ascii_alphabetic()) {
+            elements += 1;
+            let end = piece
+                .find(|letter: char| !letter.is_ascii_alphanumeric())
+                .unwrap_or(piece.len());
+            let name = piece.get(..end).unwrap_or_default();
+            if !VOID.iter().any(|void| void.eq_ignore_ascii_case(name)) {
+                depth += 1;
+            }
+        }
+        if elements > PAGE_ELEMENTS {
+            return Err(ReadError::TooManyElements);
+        }
+        if depth > PAGE_DEPTH {
+            return Err(ReadError::TooDeep);
+        }
+    }
+    Ok(())
+}
+
+/// The descendant combinators of a selector: blanks that are not beside a `>`.
+fn combinators(selector: &str) -> usize {
+    let apart = selector.replace('>', " > ");
+    let parts: Vec<&str> = apart.split_whitespace().collect();
+    parts.windows(2).filter(|pair| !pair.contains(&">")).count()
 }
 
 fn rewrite(text: &str, parsed: &Parsed, found: &Shared) -> Result<(), ReadError> {

@@ -172,10 +172,8 @@ impl<'a> State<'a> {
                 }
             }
             "category" => self.begin(local, attribute(start, "term")),
-            "ht:news_item" => {
-                if self.trend.news.len() < NEWS {
-                    self.trend.news.push(News::default());
-                }
+            "ht:news_item" if self.trend.news.len() < NEWS => {
+                self.trend.news.push(News::default());
             }
             "title" | "guid" | "id" | "description" | "summary" | "content" | "content:encoded"
             | "pubDate" | "published" | "updated" | "dc:date" | "date" | "dc:language"

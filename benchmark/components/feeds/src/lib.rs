@@ -77,7 +77,7 @@ impl State {
         let html = bytes.starts_with(b"<!doctype html>");
         let read = if html {
             let selectors = Selectors {
-                item: "div div .x".to_owned(),
+                item: "div .x".to_owned(),
                 title: Some("h3".to_owned()),
                 ..Selectors::default()
             };
