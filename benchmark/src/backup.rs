@@ -140,7 +140,7 @@ async fn load(
     while !stop.load(Ordering::Relaxed) {
         let due = tick.tick().await;
         number += 1;
-        let request = if number % 3 == 0 {
+        let request = if number.is_multiple_of(3) {
             let post = json!({
                 "text": format!("meanwhile {number}"), "scheduled_at": "2099-01-01T00:00:00Z",
             });
@@ -153,7 +153,15 @@ async fn load(
         let results = results.clone();
         requests.spawn(async move {
             let answer = request.send().await;
-            let good = answer.is_ok_and(|answer| answer.status().is_success());
+            let told = match answer {
+                Ok(answer) if answer.status().is_success() => None,
+                Ok(answer) => Some(format!("{}", answer.status())),
+                Err(error) => Some(format!("{error:?}")),
+            };
+            let good = told.is_none();
+            if let Some(told) = told {
+                eprintln!("failed: {told}");
+            }
             let micros = due.elapsed().as_micros();
             if let Ok(mut results) = results.lock() {
                 if good {
