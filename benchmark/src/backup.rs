@@ -16,6 +16,7 @@ use crate::cargo;
 use crate::table::{Table, Wanted};
 
 const BYTES: u64 = 1 << 30;
+const BOTS: usize = 50;
 /// Time between two requests: 100 a second, whether or not the last ones were answered.
 const EVERY: Duration = Duration::from_millis(10);
 /// Before and after the backup.
@@ -27,12 +28,16 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
     let mut application = Application::vivesphere(None, false)?;
     application.restart().await?;
     let token = application.sign_in().await?;
-    let bot = json!({"bot_name": "bot"});
-    let bot = application
-        .post("/api/v1/bots/create", &token, Some(&bot))
-        .await?;
-    let bot_id = bot["bot_id"].as_str().context("no bot")?.to_owned();
-    let posts = format!("/api/v1/bots/{bot_id}/posts");
+    // Several: a bot takes only so many posts that wait.
+    let mut posts = Vec::new();
+    for number in 0..BOTS {
+        let bot = json!({"bot_name": format!("bot {number}")});
+        let bot = application
+            .post("/api/v1/bots/create", &token, Some(&bot))
+            .await?;
+        let bot_id = bot["bot_id"].as_str().context("no bot")?;
+        posts.push(format!("/api/v1/bots/{bot_id}/posts"));
+    }
     fill(&application.database()?, &application.state())?;
 
     let stop = Arc::new(AtomicBool::new(false));
@@ -70,7 +75,8 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
     application.take_state(&restored)?;
     application.restart().await?;
     let token = application.sign_in().await?;
-    let (page, _) = application.get(&posts, &token).await?;
+    let first = posts.first().context("no bot")?;
+    let (page, _) = application.get(first, &token).await?;
     let there = page["items"].as_array().map_or(0, Vec::len);
     ensure!(there > 0, "the restored copy has no posts");
     Ok(())
@@ -123,7 +129,7 @@ fn fill(database: &Connection, state: &Path) -> anyhow::Result<()> {
 async fn load(
     base: String,
     token: String,
-    posts: String,
+    posts: Vec<String>,
     stop: Arc<AtomicBool>,
 ) -> anyhow::Result<(u64, u64, Histogram<u64>)> {
     let client = reqwest::Client::builder().no_proxy().build()?;
@@ -134,11 +140,12 @@ async fn load(
     while !stop.load(Ordering::Relaxed) {
         let due = tick.tick().await;
         number += 1;
-        let request = if number % 3 == 0 {
+        let request = if number.is_multiple_of(3) {
             let post = json!({
                 "text": format!("meanwhile {number}"), "scheduled_at": "2099-01-01T00:00:00Z",
             });
-            client.post(format!("{base}{posts}")).json(&post)
+            let path = &posts[(number / 3) as usize % posts.len()];
+            client.post(format!("{base}{path}")).json(&post)
         } else {
             client.get(format!("{base}/api/v1/bots/list"))
         };
@@ -146,7 +153,15 @@ async fn load(
         let results = results.clone();
         requests.spawn(async move {
             let answer = request.send().await;
-            let good = answer.is_ok_and(|answer| answer.status().is_success());
+            let told = match answer {
+                Ok(answer) if answer.status().is_success() => None,
+                Ok(answer) => Some(format!("{}", answer.status())),
+                Err(error) => Some(format!("{error:?}")),
+            };
+            let good = told.is_none();
+            if let Some(told) = told {
+                eprintln!("failed: {told}");
+            }
             let micros = due.elapsed().as_micros();
             if let Ok(mut results) = results.lock() {
                 if good {
@@ -155,7 +170,8 @@ async fn load(
                     results.1 += 1;
                 }
                 let micros = u64::try_from(micros).unwrap_or(u64::MAX);
-                results.2.saturating_record(micros);
+                // Grows as far as it has to; a number that does not fit is no latency.
+                let _ = results.2.record(micros);
             }
         });
     }
