@@ -48,16 +48,22 @@ async fn tick() -> Result<(), String> {
     let key = read("service_key").await?;
     let started = std::time::Instant::now();
     let result = request::post(&base, &format!("/api/v1/jobs/{job}/run"), &key);
-    let (level, status, body) = match &result {
-        Ok((status, body)) if (200..300).contains(status) => ("info", *status, body.as_str()),
-        Ok((status, body)) => ("error", *status, body.as_str()),
-        Err(reason) => ("error", 0, reason.as_str()),
-    };
-    log(level, &job, status, started.elapsed().as_millis(), body);
+    let took = started.elapsed().as_millis();
     match result {
-        Ok((200..300, _)) => Ok(()),
-        Ok((status, _)) => Err(format!("the job entry answered {status}")),
-        Err(reason) => Err(reason),
+        Ok(answer) if (200..300).contains(&answer.status) => {
+            if !answer.idle {
+                log("info", &job, answer.status, took, &answer.body);
+            }
+            Ok(())
+        }
+        Ok(answer) => {
+            log("error", &job, answer.status, took, &answer.body);
+            Err(format!("the job entry answered {}", answer.status))
+        }
+        Err(reason) => {
+            log("error", &job, 0, took, &reason);
+            Err(reason)
+        }
     }
 }
 

@@ -7,9 +7,17 @@ use wasi::http::types::{Fields, Method, OutgoingRequest, RequestOptions, Scheme}
 const ANSWER: u64 = 2048;
 const SECOND: u64 = 1_000_000_000;
 
-/// Posts nothing to `base` + `path` with the key as the bearer: the status and the answer's
-/// beginning.
-pub(crate) fn post(base: &str, path: &str, key: &str) -> Result<(u16, String), String> {
+/// What a job entry answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Its beginning.
+    pub(crate) body: String,
+    /// The run had nothing to do.
+    pub(crate) idle: bool,
+}
+
+/// Posts nothing to `base` + `path` with the key as the bearer.
+pub(crate) fn post(base: &str, path: &str, key: &str) -> Result<Answer, String> {
     let (scheme, authority) = base
         .trim_end_matches('/')
         .split_once("://")
@@ -42,6 +50,7 @@ pub(crate) fn post(base: &str, path: &str, key: &str) -> Result<(u16, String), S
         .ok_or("the job entry gave no answer")?
         .map_err(|error| format!("the job entry was not reached: {error:?}"))?;
     let status = response.status();
+    let idle = !response.headers().get("x-job-idle").is_empty();
     let mut answer = Vec::new();
     if let Ok(body) = response.consume()
         && let Ok(stream) = body.stream()
@@ -53,5 +62,9 @@ pub(crate) fn post(base: &str, path: &str, key: &str) -> Result<(u16, String), S
             }
         }
     }
-    Ok((status, String::from_utf8_lossy(&answer).into_owned()))
+    Ok(Answer {
+        status,
+        body: String::from_utf8_lossy(&answer).into_owned(),
+        idle,
+    })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use vivesphere_config as config;
 use vivesphere_domain::Instant;
 use vivesphere_domain::trends::Validators;
+use vivesphere_domain::x_spending::{self, Purpose, Spent, price};
 use vivesphere_feeds::{Document, x_trend};
 use vivesphere_x_api::{CallError, Client};
 
@@ -36,10 +37,19 @@ pub(crate) async fn read(errand: &Errand<'_>, woeid: i64) -> Result<Got, Missed>
     errand.wait(ORIGIN, SPACING).await?;
     errand.requests.set(errand.requests.get() + 1);
     let client = Client::new(base.clone(), Duration::from_secs(seconds));
-    let answer = client
-        .trends(token.expose(), woeid)
-        .await
-        .map_err(|error| missed(&error))?;
+    let answer = client.trends(token.expose(), woeid).await;
+    // What X refused is not billed; what was lost on the way back may be.
+    if matches!(answer, Ok(_) | Err(CallError::Unknown(_))) {
+        let spent = Spent {
+            purpose: Purpose::Trends,
+            requests: 1,
+            resources: 1,
+            micro_dollars: price::TRENDS,
+        };
+        let counted = x_spending::add(&errand.web.db, spent).await;
+        counted.map_err(|_| Missed::failed("storage"))?;
+    }
+    let answer = answer.map_err(|error| missed(&error))?;
     let items = answer
         .trends
         .iter()

@@ -26,6 +26,8 @@ pub mod price {
     pub const POST_READ: i64 = 5_000;
     /// An account that is read.
     pub const USER_READ: i64 = 10_000;
+    /// The trends of a place.
+    pub const TRENDS: i64 = 10_000;
 }
 
 /// What it was spent on.
@@ -39,6 +41,8 @@ pub enum Purpose {
     Collect,
     /// Accounts that were asked whose they are.
     Account,
+    /// Trends of places.
+    Trends,
 }
 
 impl Purpose {
@@ -50,6 +54,7 @@ impl Purpose {
             Self::Reconcile => "reconcile",
             Self::Collect => "collect",
             Self::Account => "account",
+            Self::Trends => "trends",
         }
     }
 }

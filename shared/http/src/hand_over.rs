@@ -99,6 +99,11 @@ fn service(route: &str) -> &str {
     rest.split('/').next().unwrap_or_default()
 }
 
+/// Whether a route is a worker's job entry.
+pub(crate) fn is_run(route: &str) -> bool {
+    route.starts_with("/api/v1/jobs/")
+}
+
 /// The job of a run that did something, and what it answered.
 fn of_run<'a>(route: &'a str, body: &[u8]) -> Option<(&'a str, Value)> {
     let job = route.strip_prefix("/api/v1/jobs/")?.strip_suffix("/run")?;

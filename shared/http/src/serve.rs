@@ -3,7 +3,7 @@
 use std::time::Instant as Stopwatch;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Either, LengthLimitError, Limited, StreamBody};
 use vivesphere_db::Database;
 use vivesphere_domain::{Instant, Principal};
@@ -22,6 +22,8 @@ use crate::{cors, rate_limit, request_counts};
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
 const HEADERS: usize = 100;
+/// Tells the scheduler that a run had nothing to do.
+const X_JOB_IDLE: HeaderName = HeaderName::from_static("x-job-idle");
 
 /// Answers one request from a component's route table.
 pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -> Answer {
@@ -37,7 +39,17 @@ pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -
         Ok(reply) => reply.status,
         Err(problem) => problem.status,
     };
-    Line {
+    let answered = Answered {
+        method: &method,
+        route: trace.route,
+        request_id: &trace.request_id,
+        principal: trace.principal.as_deref(),
+        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+    };
+    let records = hand_over::records(&answered, &result);
+    // Schedules run every few seconds: a run that had nothing to do would drown every other line.
+    let idle = result.is_ok() && records.is_empty() && hand_over::is_run(trace.route);
+    let line = Line {
         timestamp: Instant::now().to_string(),
         level: if status.is_server_error() {
             "error"
@@ -49,23 +61,23 @@ pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -
         method: method.as_str(),
         route: trace.route,
         status: status.as_u16(),
-        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+        duration_ms: answered.duration_ms,
         principal: trace.principal.as_deref(),
         cause: result
             .as_ref()
             .err()
             .and_then(|problem| problem.cause.as_deref()),
-    }
-    .write();
-    let answered = Answered {
-        method: &method,
-        route: trace.route,
-        request_id: &trace.request_id,
-        principal: trace.principal.as_deref(),
-        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
     };
-    hand_over::hand_over(hand_over::records(&answered, &result));
+    if !idle {
+        line.write();
+    }
+    hand_over::hand_over(records);
     request_counts::count(&method, trace.route, status.as_u16(), started.elapsed());
+    if idle && let Ok(reply) = &mut result {
+        reply
+            .headers
+            .insert(X_JOB_IDLE, HeaderValue::from_static("true"));
+    }
     let stream = result.as_mut().ok().and_then(|reply| reply.stream.take());
     match stream {
         None => finish(result, &trace).map(Either::Left),
