@@ -20,7 +20,9 @@ pub use source_changes::{create, delete, request_scrape, update};
 pub use source_fields::{
     HackerNewsList, Kind, PagePermission, PageSelectors, SourceChange, SourceFields, Target,
 };
-pub use sources::{Health, Source, SourceFilter, due, get as get_source, list as list_sources};
+pub use sources::{
+    Health, Source, SourceFilter, due, get as get_source, list as list_sources, sources_by_status,
+};
 pub use upkeep::{Kept, Upkeep, upkeep};
 
 /// What one request to X's trends costs, in millionths of a dollar

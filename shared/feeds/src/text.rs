@@ -1,9 +1,8 @@
 //! Strangers' markup into plain text. What comes out is data: it is shown and compared, never
 //! rendered, and never an instruction to anybody.
 
-use quick_xml::escape::resolve_html5_entity;
-
 use crate::limits::FIELD_BYTES;
+use crate::references::REFERENCES;
 
 /// The longest name of a character reference in HTML is 31 letters long.
 const LONGEST_REFERENCE: usize = 32;
@@ -150,7 +149,7 @@ pub(crate) fn references(text: &str) -> String {
 /// What a reference stands for: by number, or by HTML's own table. No document defines any.
 pub(crate) fn resolve(name: &str) -> Option<String> {
     let Some(number) = name.strip_prefix('#') else {
-        return resolve_html5_entity(name).map(str::to_owned);
+        return REFERENCES.get(name).map(|text| (*text).to_owned());
     };
     let code = match number.strip_prefix(['x', 'X']) {
         Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,

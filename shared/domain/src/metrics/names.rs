@@ -110,6 +110,9 @@ metrics! {
     COLLECTOR_STOPPED: Gauge "vivesphere_collector_stopped" ["code"]
         "1 while nobody reads counts because X said so; the code says why";
 
+    TREND_SOURCES: Gauge "vivesphere_trend_sources" ["status"]
+        "Sources of trends by their health: new, ok, failing, stopped or disabled";
+
     LOG_QUEUE: Gauge "vivesphere_log_queue_records" ["log_type"]
         "Log records that wait to be sorted";
     LOG_DRAINED: Counter "vivesphere_log_records_total" ["log_type"]

@@ -9,7 +9,7 @@ use super::exposition::Exposition;
 use super::names::{Metric, table};
 use crate::counters::{self, Count, Counter};
 use crate::logs::{self, LogType};
-use crate::{Error, Instant, collector_stop, x_rate_limits, x_spending};
+use crate::{Error, Instant, collector_stop, trends, x_rate_limits, x_spending};
 
 /// What may be spent on readings, from the settings.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,10 @@ pub async fn text(db: &Database, version: &str, budget: Budget) -> Result<String
     publishing(&mut exposition, &counts);
     x(&mut exposition, db).await?;
     readings(&mut exposition, db, &counts, budget).await?;
+    exposition.begin(&table::TREND_SOURCES);
+    for (status, sources) in trends::sources_by_status(db).await? {
+        exposition.sample(&table::TREND_SOURCES, &[status], sources as f64);
+    }
     log(&mut exposition, db).await?;
     Ok(exposition.finish())
 }

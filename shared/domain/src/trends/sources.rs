@@ -85,19 +85,53 @@ fn instant(row: &Row, column: usize) -> Result<Option<Instant>, Error> {
     Ok(row.get_optional(column)?.map(Instant::from_unix_millis))
 }
 
+const STATUSES: [&str; 5] = ["new", "ok", "failing", "stopped", "disabled"];
+
+fn status(stopped: bool, enabled: bool, failing: bool, new: bool) -> &'static str {
+    match () {
+        () if stopped => "stopped",
+        () if !enabled => "disabled",
+        () if failing => "failing",
+        () if new => "new",
+        () => "ok",
+    }
+}
+
+/// How many sources there are of each health, those without one included.
+///
+/// # Errors
+/// Storage.
+pub async fn sources_by_status(db: &Database) -> Result<[(&'static str, i64); 5], Error> {
+    let rows: Vec<Row> = db
+        .query(
+            "SELECT f.stopped_at IS NOT NULL, s.enabled, f.failures > 0, f.last_success_at IS NULL
+             FROM trend_sources s JOIN trend_source_states f ON f.source_id = s.source_id
+             WHERE s.deleted_at IS NULL",
+            [],
+        )
+        .await?;
+    let mut counts = STATUSES.map(|status| (status, 0));
+    for row in rows {
+        let found = status(row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        for (status, count) in &mut counts {
+            *count += i64::from(*status == found);
+        }
+    }
+    Ok(counts)
+}
+
 pub(super) fn source(row: &Row) -> Result<Source, Error> {
     let target = target(&row.text(2)?)?;
     let enabled: bool = row.get(7)?;
     let (failures, requests): (i64, i64) = (row.get(14)?, row.get(23)?);
     let stopped: Option<i64> = row.get_optional(22)?;
     let last_success_at = instant(row, 17)?;
-    let status = match () {
-        () if stopped.is_some() => "stopped",
-        () if !enabled => "disabled",
-        () if failures > 0 => "failing",
-        () if last_success_at.is_none() => "new",
-        () => "ok",
-    };
+    let status = status(
+        stopped.is_some(),
+        enabled,
+        failures > 0,
+        last_success_at.is_none(),
+    );
     let next: i64 = row.get::<i64>(12)?.max(row.get(13)?);
     let costs = match target.kind() {
         Kind::XTrends => X_TRENDS_MICRO_DOLLARS,
