@@ -74,7 +74,10 @@ async fn a_setting_is_the_variables_until_it_is_set_and_again_when_it_is_taken_b
     let all = admin.get("/api/v1/config/settings").await.json(200);
     let names = all["items"].as_array().unwrap().iter();
     let names: Vec<_> = names.map(|item| item["service_name"].clone()).collect();
-    assert_eq!(names, ["gateway", "publisher", "logs", "collector"]);
+    assert_eq!(
+        names,
+        ["gateway", "publisher", "logs", "trends", "collector"]
+    );
     assert_eq!(all["items"][0], back);
 }
 

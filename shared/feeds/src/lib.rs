@@ -26,7 +26,7 @@ pub mod limits;
 pub mod momentum;
 mod page;
 mod references;
-mod robots;
+pub mod robots;
 pub mod text;
 pub mod title;
 pub mod topics;
