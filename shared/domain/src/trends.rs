@@ -24,7 +24,3 @@ pub use sources::{
     Health, Source, SourceFilter, due, get as get_source, list as list_sources, sources_by_status,
 };
 pub use upkeep::{Kept, Upkeep, upkeep};
-
-/// What one request to X's trends costs, in millionths of a dollar
-/// (<https://docs.x.com/x-api/getting-started/pricing>).
-pub const X_TRENDS_MICRO_DOLLARS: i64 = 10_000;

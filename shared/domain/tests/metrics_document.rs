@@ -62,6 +62,7 @@ fn prices() -> String {
         ),
         ("a post that is read", price::POST_READ),
         ("an account that is read", price::USER_READ),
+        ("the trends of a place", price::TRENDS),
     ] {
         writeln!(text, "| {what} | {price} |").unwrap();
     }

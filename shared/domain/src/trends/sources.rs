@@ -2,8 +2,8 @@
 
 use vivesphere_db::{Database, Row, params};
 
-use super::X_TRENDS_MICRO_DOLLARS;
 use super::source_fields::{Kind, Target};
+use crate::x_spending::price;
 use crate::{Error, Instant, Listed, Page};
 
 /// A source, with its health.
@@ -134,7 +134,7 @@ pub(super) fn source(row: &Row) -> Result<Source, Error> {
     );
     let next: i64 = row.get::<i64>(12)?.max(row.get(13)?);
     let costs = match target.kind() {
-        Kind::XTrends => X_TRENDS_MICRO_DOLLARS,
+        Kind::XTrends => price::TRENDS,
         Kind::Feed | Kind::HackerNews | Kind::Page => 0,
     };
     Ok(Source {
