@@ -1,7 +1,6 @@
 //! One instance of a component: its store's data, and what it was granted.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use wasmtime::component::{HasData, ResourceTable};
@@ -12,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::application::Component;
 use crate::files::Files;
 use crate::interfaces::key_value_store;
+use crate::interfaces::sqlite::Database;
 use crate::lifecycle::{Alive, Lifecycle};
 use crate::limits::{Computing, Memory};
 use crate::outbound::Outbound;
@@ -27,7 +27,7 @@ pub(crate) struct Grants {
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) files: Files,
     pub(crate) stores: Arc<HashMap<String, key_value_store::Store>>,
-    pub(crate) databases: Arc<HashMap<String, PathBuf>>,
+    pub(crate) databases: Arc<HashMap<String, Arc<Database>>>,
     pub(crate) connections: Arc<Connections>,
     /// Bytes of linear memory and tables.
     pub(crate) max_memory: usize,

@@ -1,7 +1,7 @@
 //! From the options to an application that is ready to be served.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -16,6 +16,7 @@ use crate::files::Files;
 use crate::handler::ComponentState;
 use crate::instance::{Grants, Guest};
 use crate::interfaces::key_value_store::Store;
+use crate::interfaces::sqlite::Database;
 use crate::lifecycle::Lifecycle;
 use crate::limits::TICK;
 use crate::outbound::allowed_hosts::AllowedHosts;
@@ -38,7 +39,7 @@ pub(crate) struct Loaded {
 struct Common<'a> {
     options: &'a Options,
     stores: Arc<HashMap<String, Store>>,
-    databases: Arc<HashMap<String, PathBuf>>,
+    databases: Arc<HashMap<String, Arc<Database>>>,
     connections: Arc<Connections>,
     chain: Chain,
     lifecycle: Arc<Lifecycle>,
@@ -244,13 +245,15 @@ fn http_export(pre: &InstancePre<Guest>, id: &str) -> anyhow::Result<ProxyPre<Gu
 }
 
 /// The databases there are: `default` always, others by the runtime configuration.
-fn databases(options: &Options) -> HashMap<String, PathBuf> {
-    let configured = options.runtime_config.sqlite_databases.clone();
-    let mut databases: HashMap<_, _> = configured.into_iter().collect();
-    databases.entry(DEFAULT.to_owned()).or_insert_with(|| {
+fn databases(options: &Options) -> HashMap<String, Arc<Database>> {
+    let mut paths = options.runtime_config.sqlite_databases.clone();
+    paths.entry(DEFAULT.to_owned()).or_insert_with(|| {
         state_files::default_database(&options.state_dir, &options.runtime_config)
     });
-    databases
+    paths
+        .into_iter()
+        .map(|(label, path)| (label, Arc::new(Database::new(path))))
+        .collect()
 }
 
 /// The stores that components are granted, of those there are: `default` always, others by the

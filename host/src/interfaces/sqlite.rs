@@ -1,8 +1,10 @@
 //! `spin:sqlite@3.1`: every `open` opens the file anew; rows are streamed, errors may come late.
 
 mod connection;
+mod database;
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
@@ -15,13 +17,15 @@ use wasmtime::component::{
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use self::connection::Connection;
 use self::connection::Running;
+pub(crate) use self::database::Database;
+use self::database::Open;
 use super::bindings::spin::sqlite::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
 use crate::instance::{Guest, GuestData};
 
-/// The file behind a label that the manifest grants and the runtime configuration has.
-fn granted(guest: &Guest, label: &str) -> Result<std::path::PathBuf, Error> {
+/// The database behind a label that the manifest grants and the runtime configuration has.
+fn granted(guest: &Guest, label: &str) -> Result<Arc<Database>, Error> {
     let grants = &guest.grants;
     if !grants
         .component
@@ -79,7 +83,7 @@ impl HostConnection for Guest {
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         let opened = match granted(self, &database) {
-            Ok(path) => Connection::open(&path, &self.alive).await,
+            Ok(database) => Connection::open(&database, &self.alive).await,
             Err(error) => Err(error),
         };
         Ok(match opened {
@@ -116,15 +120,14 @@ impl HostConnection for Guest {
         &mut self,
         connection: Resource<Connection>,
     ) -> wasmtime::Result<i64> {
-        let connection = self.table.get(&connection)?.clone();
+        let connection = self.table.get(&connection)?;
         connection
-            .with(rusqlite::Connection::last_insert_rowid)
+            .after(|open| open.connection.last_insert_rowid())
             .await
     }
 
     async fn changes(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
-        let connection = self.table.get(&connection)?.clone();
-        connection.with(rusqlite::Connection::changes).await
+        self.table.get(&connection)?.after(Open::changes).await
     }
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
@@ -133,11 +136,13 @@ impl HostConnection for Guest {
     }
 }
 
-fn opened<T: Send>(
+/// Begins something on a connection. What it gives does not need the store any more.
+fn begin<T: Send, R>(
     accessor: &Accessor<T, GuestData>,
     connection: &Resource<Connection>,
-) -> wasmtime::Result<Connection> {
-    accessor.with(|mut access| Ok(access.get().table.get(connection)?.clone()))
+    begin: impl FnOnce(&Connection) -> R,
+) -> wasmtime::Result<R> {
+    accessor.with(|mut access| Ok(begin(access.get().table.get(connection)?)))
 }
 
 type Streamed = (
@@ -153,13 +158,13 @@ impl<T: Send> HostConnectionWithStore<T> for GuestData {
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         let opened = accessor.with(|mut access| {
             let guest = access.get();
-            granted(guest, &database).map(|path| (path, guest.alive.clone()))
+            granted(guest, &database).map(|database| (database, guest.alive.clone()))
         });
-        let (path, alive) = match opened {
+        let (database, alive) = match opened {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
-        match Connection::open(&path, &alive).await {
+        match Connection::open(&database, &alive).await {
             Ok(connection) => {
                 accessor.with(|mut access| Ok(Ok(access.get().table.push(connection)?)))
             }
@@ -173,7 +178,10 @@ impl<T: Send> HostConnectionWithStore<T> for GuestData {
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<Streamed, Error>> {
-        match opened(accessor, &connection)?.start(statement, parameters) {
+        let running = begin(accessor, &connection, |connection| {
+            connection.start(statement, parameters)
+        })?;
+        match running {
             Running::Done { columns, rows } => accessor.with(|mut access| {
                 let rows = StreamReader::new(&mut access, rows)?;
                 let result = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
@@ -202,17 +210,19 @@ impl<T: Send> HostConnectionWithStore<T> for GuestData {
         accessor: &Accessor<T, Self>,
         connection: Resource<Connection>,
     ) -> wasmtime::Result<i64> {
-        let connection = opened(accessor, &connection)?;
-        connection
-            .with(rusqlite::Connection::last_insert_rowid)
-            .await
+        begin(accessor, &connection, |connection| {
+            connection.after(|open| open.connection.last_insert_rowid())
+        })?
+        .await
     }
 
     async fn changes_async(
         accessor: &Accessor<T, Self>,
         connection: Resource<Connection>,
     ) -> wasmtime::Result<u64> {
-        let connection = opened(accessor, &connection)?;
-        connection.with(rusqlite::Connection::changes).await
+        begin(accessor, &connection, |connection| {
+            connection.after(Open::changes)
+        })?
+        .await
     }
 }

@@ -16,6 +16,7 @@ mod entity_tag;
 mod hand_over;
 mod idempotency;
 pub mod internal;
+mod json;
 mod list;
 mod parsing;
 mod policy;

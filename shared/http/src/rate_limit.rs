@@ -7,7 +7,8 @@
 //! 256th while it is asking for more. What an instance has leased and does not spend
 //! within the minute is lost to the client, so blocks are small where that would be felt: a block
 //! is at most a quarter of what this instance has spent for the client in this minute, and an
-//! eighth of what is left.
+//! eighth of what is left. Of large limits the next block is asked for before the last one is spent,
+//! so that only an instance's first request waits for the write.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,8 +26,12 @@ const REMEMBERED: usize = 1024;
 const SHARE: i64 = 256;
 /// Limits of which less than this may be spent on credit give none.
 const LEAST_CREDIT: i64 = 4;
-/// Most tokens of a block: an instance serves 128 requests in its life.
+/// Blocks smaller than this are not asked for early.
+const LEAST_AHEAD: i64 = 8;
+/// Most tokens of a block.
 const BLOCK: i64 = 32;
+/// Requests that an instance serves in its life (Spin's default).
+const LIFE: i64 = 128;
 
 /// What is left for the client; becomes the `RateLimit-*` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,12 +94,32 @@ impl Lease {
         (self.untaken == 0).then_some((false, 0))
     }
 
+    /// How many tokens to lease before those in hand are spent, if any. Not of small limits, where
+    /// what is leased too early would be felt, and no more than the instance can spend.
+    fn ahead(&self) -> Option<i64> {
+        let block = self.next_block();
+        let early = block >= LEAST_AHEAD && self.held <= block / 2;
+        (early && !self.asking && self.spent + self.held < LIFE).then_some(block)
+    }
+
     /// How many tokens to lease next.
     fn next_block(&self) -> i64 {
         (self.spent / 4)
             .max(self.limit / SHARE)
             .min(self.untaken / 8)
             .clamp(1, BLOCK)
+    }
+
+    fn is_of(&self, window_start: i64, limit: i64) -> bool {
+        self.window_start == window_start && self.limit == limit
+    }
+
+    /// Ends the asking, with what was counted if it could be.
+    fn settle(&mut self, block: i64, used: Option<i64>) {
+        self.asking = false;
+        if let Some(used) = used {
+            self.leased(block, used);
+        }
     }
 
     /// Takes in what was asked for, after the database has counted it: `used` of the limit, this
@@ -104,7 +129,6 @@ impl Lease {
         self.held += (self.limit - (used - block)).clamp(0, block);
         self.held = (self.held - self.credit).max(0);
         self.credit = 0;
-        self.asking = false;
         self.untaken = (self.limit - used).max(0);
     }
 }
@@ -127,7 +151,7 @@ fn with_lease<R>(
             .entry(client.to_owned())
             .or_insert_with(|| Lease::new(window_start, limit));
         // Under another limit the tokens in hand are not worth what they were.
-        if lease.window_start != window_start || lease.limit != limit {
+        if !lease.is_of(window_start, limit) {
             *lease = Lease::new(window_start, limit);
         }
         run(lease)
@@ -160,16 +184,57 @@ pub(crate) async fn spend(
         reset: (window_start + WINDOW - now + 999) / 1000,
         allowed,
     };
-    let (known, block) = with_lease(purse, window_start, limit, |lease| {
+    let (known, more) = with_lease(purse, window_start, limit, |lease| {
         let known = lease.spend().or_else(|| lease.spend_on_credit());
-        lease.asking |= known.is_none();
-        (known, lease.next_block())
+        let more = match known {
+            Some(_) => lease.ahead(),
+            None => Some(lease.next_block()),
+        };
+        lease.asking |= more.is_some();
+        (known, more)
     });
-    if let Some(known) = known {
-        return Ok(budget(known));
+    match (known, more) {
+        (Some(known), None) => Ok(budget(known)),
+        (Some(known), Some(block)) => {
+            let (db, purse) = (*db, purse.to_owned());
+            spin_sdk::wasip3::spawn(async move {
+                let counted = count(&db, &purse, window_start, limit, block).await;
+                if let Err(error) = &counted {
+                    crate::access_log::failed("no requests are leased", &error.to_string());
+                }
+                LEASES.with_borrow_mut(|leases| {
+                    let lease = leases.get_mut(&purse);
+                    // In another window, or under another limit, they are worth nothing.
+                    let lease = lease.filter(|lease| lease.is_of(window_start, limit));
+                    if let Some(lease) = lease {
+                        lease.settle(block, counted.ok());
+                    }
+                });
+            });
+            Ok(budget(known))
+        }
+        (None, block) => {
+            let block = block.unwrap_or(1);
+            let counted = count(db, purse, window_start, limit, block).await;
+            let spent = with_lease(purse, window_start, limit, |lease| {
+                lease.settle(block, counted.as_ref().ok().copied());
+                lease.spend().unwrap_or((false, 0))
+            });
+            counted.map(|_| budget(spent))
+        }
     }
-    // Counted up to the limit and this block: what lies above was never granted. A window that
-    // began later is another instance's, whose clock is ahead; it is not taken back.
+}
+
+/// Counts a block in the database: how many of the limit are counted then. What lies above the
+/// limit was never granted. A window that began later is another instance's, whose clock is ahead;
+/// it is not taken back.
+async fn count(
+    db: &Database,
+    purse: &str,
+    window_start: i64,
+    limit: i64,
+    block: i64,
+) -> Result<i64, vivesphere_db::Error> {
     let row: Option<Row> = db
         .query_optional(
             "INSERT INTO rate_limits (client, window_start, used) VALUES (?1, ?2, ?3)
@@ -181,11 +246,7 @@ pub(crate) async fn spend(
             params![purse, window_start, block, limit],
         )
         .await?;
-    let used: i64 = row.map_or(Ok(limit + block), |row| row.get(0))?;
-    Ok(budget(with_lease(purse, window_start, limit, |lease| {
-        lease.leased(block, used);
-        lease.spend().unwrap_or((false, 0))
-    })))
+    row.map_or(Ok(limit + block), |row| row.get(0))
 }
 
 #[cfg(test)]
@@ -210,10 +271,14 @@ mod tests {
             let allowed = lease.spend().unwrap_or_else(|| {
                 let block = lease.next_block();
                 writes += 1;
-                lease.leased(block, counted(&mut used, block, limit));
+                lease.settle(block, Some(counted(&mut used, block, limit)));
                 lease.spend().unwrap_or((false, 0))
             });
             admitted += i64::from(allowed.0);
+            if let Some(block) = lease.ahead() {
+                writes += 1;
+                lease.settle(block, Some(counted(&mut used, block, limit)));
+            }
         }
         (admitted, writes)
     }

@@ -1,20 +1,17 @@
 //! A connection that a guest has opened, and how its statements are run.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::ToSql;
-use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
+use super::database::{BUSY_TIMEOUT, Database, Open};
 use crate::lifecycle::Alive;
 
-/// How long a statement waits for another writer, as in Spin.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond.
 const STEPS: i32 = 10_000;
 /// Rows handed to the guest at a time.
@@ -23,10 +20,11 @@ const CHUNK: usize = 128;
 const SHORT: usize = 256;
 
 /// A connection that a guest has opened.
-#[derive(Clone)]
 #[allow(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Connection {
-    inner: Arc<Mutex<rusqlite::Connection>>,
+    database: Arc<Database>,
+    /// Nothing only while it is dropped.
+    open: Arc<Mutex<Option<Open>>>,
     /// Set while a statement is tried on the thread that serves requests.
     trying: Arc<AtomicBool>,
 }
@@ -47,29 +45,28 @@ pub(super) enum Running {
 }
 
 impl Connection {
-    pub(super) async fn open(path: &Path, alive: &Arc<Alive>) -> Result<Self, Error> {
-        let path = path.to_owned();
-        let alive = Arc::downgrade(alive);
+    pub(super) async fn open(database: &Arc<Database>, alive: &Arc<Alive>) -> Result<Self, Error> {
+        let mut open = match database.idle() {
+            Some(open) => open,
+            None => {
+                let database = database.clone();
+                tokio::task::spawn_blocking(move || database.open())
+                    .await
+                    .map_err(|error| Error::Io(error.to_string()))?
+                    .map_err(failure)?
+            }
+        };
         let trying = Arc::new(AtomicBool::new(false));
-        let tried = trying.clone();
-        let connection = tokio::task::spawn_blocking(move || {
-            let mut connection = rusqlite::Connection::open(path)?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
-            // A statement may compute for hours: it ends with the instance that asked for it. One
-            // that turns out not to be short leaves the thread that serves requests.
-            let stop = move || tried.load(Ordering::Relaxed) || alive.strong_count() == 0;
-            connection.progress_handler(STEPS, Some(stop))?;
-            // Else SQLite looks at the value bound to a `LIMIT ?`, and a statement that is kept
-            // is compiled anew at every run.
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-            Ok(connection)
-        });
-        let connection = connection
-            .await
-            .map_err(|error| Error::Io(error.to_string()))?
+        let (tried, alive) = (trying.clone(), Arc::downgrade(alive));
+        // A statement may compute for hours: it ends with the instance that asked for it. One that
+        // turns out not to be short leaves the thread that serves requests.
+        let stop = move || tried.load(Ordering::Relaxed) || alive.strong_count() == 0;
+        open.connection
+            .progress_handler(STEPS, Some(stop))
             .map_err(failure)?;
         Ok(Self {
-            inner: Arc::new(Mutex::new(connection)),
+            database: database.clone(),
+            open: Arc::new(Mutex::new(Some(open))),
             trying,
         })
     }
@@ -84,19 +81,25 @@ impl Connection {
         let (columns_sender, columns) = oneshot::channel();
         let (rows_sender, rows) = mpsc::channel(1);
         let (result_sender, result) = oneshot::channel();
-        let connection = self.inner.clone();
+        let open = self.open.clone();
         tokio::task::spawn_blocking(move || {
-            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let outcome = run(
-                &connection,
-                &statement,
-                &parameters,
-                columns_sender,
-                &rows_sender,
-            );
+            let outcome = match lock(&open).as_mut() {
+                Some(open) => {
+                    open.note(&statement);
+                    run(
+                        &open.connection,
+                        &statement,
+                        &parameters,
+                        columns_sender,
+                        &rows_sender,
+                    )
+                    .map_err(failure)
+                }
+                None => Err(super::lost()),
+            };
             // Free before the result is known: the guest may go on at once.
-            drop(connection);
-            let _ = result_sender.send(outcome.map_err(failure));
+            drop(open);
+            let _ = result_sender.send(outcome);
         });
         Running::Streaming {
             columns,
@@ -115,10 +118,11 @@ impl Connection {
         {
             return None;
         }
-        let connection = self.inner.try_lock().ok()?;
+        let open = self.open.try_lock().ok()?;
+        let connection = &open.as_ref()?.connection;
         connection.busy_timeout(Duration::ZERO).ok()?;
         self.trying.store(true, Ordering::Relaxed);
-        let read = short_read(&connection, statement, parameters);
+        let read = short_read(connection, statement, parameters);
         self.trying.store(false, Ordering::Relaxed);
         connection.busy_timeout(BUSY_TIMEOUT).ok()?;
         let (columns, rows) = read.ok().flatten()?;
@@ -126,16 +130,32 @@ impl Connection {
     }
 
     /// Reads something of the connection, after the statement that is under way.
-    pub(super) async fn with<T: Send + 'static>(
+    pub(super) fn after<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&rusqlite::Connection) -> T + Send + 'static,
-    ) -> wasmtime::Result<T> {
-        let connection = self.inner.clone();
-        Ok(tokio::task::spawn_blocking(move || {
-            read(&connection.lock().unwrap_or_else(PoisonError::into_inner))
-        })
-        .await?)
+        read: fn(&Open) -> T,
+    ) -> impl Future<Output = wasmtime::Result<T>> + Send + use<T> {
+        let open = self.open.clone();
+        let read = tokio::task::spawn_blocking(move || lock(&open).as_ref().map(read));
+        async move {
+            let read = read.await?;
+            read.ok_or_else(|| wasmtime::format_err!("the connection is gone"))
+        }
     }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // A statement that is still being run ends by itself, and its connection with it.
+        if Arc::strong_count(&self.open) == 1
+            && let Some(open) = lock(&self.open).take()
+        {
+            self.database.give_back(open);
+        }
+    }
+}
+
+fn lock(open: &Mutex<Option<Open>>) -> MutexGuard<'_, Option<Open>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 type Read = (Vec<String>, Vec<RowResult>);

@@ -1,0 +1,246 @@
+//! A database's file, and its connections that no guest holds any more.
+//!
+//! Every `open` is a connection of its own, as in Spin. Opening one reads the whole schema, and each
+//! statement is compiled anew on it, which costs more than most statements: so a connection that is
+//! given back is kept for the next `open`, unless a guest could tell that it is not new.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+
+/// How long a statement waits for another writer, as in Spin.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle connections kept; each may have 2 MB of pages in its memory.
+const KEPT: usize = 8;
+/// Compiled statements kept by a connection.
+const STATEMENTS: usize = 64;
+
+/// Which file it is, whatever its name is now.
+type Identity = (u64, u64);
+
+/// A database that guests open connections to.
+pub(crate) struct Database {
+    path: PathBuf,
+    idle: Mutex<Vec<Open>>,
+}
+
+/// A connection, and what has become of it.
+pub(super) struct Open {
+    pub(super) connection: rusqlite::Connection,
+    file: Option<Identity>,
+    /// Rows changed before this guest had it.
+    changed_before: u64,
+    traces: Traces,
+}
+
+/// What a statement leaves behind on its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Traces {
+    None,
+    /// `PRAGMA synchronous`, which is easily set back.
+    Synchronous,
+    /// Other pragmas, temporary tables, attached files, and whatever else there is.
+    Lasting,
+}
+
+impl Database {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            idle: Mutex::default(),
+        }
+    }
+
+    /// A connection that is as good as new, if one is kept.
+    pub(super) fn idle(&self) -> Option<Open> {
+        loop {
+            let mut open = self.kept().pop()?;
+            // Somebody may have put another file in its place.
+            if open.file.is_some() && open.file == identity(&self.path) && open.renew().is_ok() {
+                return Some(open);
+            }
+        }
+    }
+
+    /// A new connection. The thread may have to wait for the disk.
+    pub(super) fn open(&self) -> rusqlite::Result<Open> {
+        let connection = rusqlite::Connection::open(&self.path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Else SQLite looks at the value bound to a `LIMIT ?`, and a statement that is kept is
+        // compiled anew at every run.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Open {
+            connection,
+            file: identity(&self.path),
+            changed_before: 0,
+            traces: Traces::None,
+        })
+    }
+
+    /// Takes a connection back, to keep it or to close it.
+    pub(super) fn give_back(&self, open: Open) {
+        if open.traces == Traces::Lasting || !open.connection.is_autocommit() {
+            return;
+        }
+        let mut kept = self.kept();
+        if kept.len() < KEPT {
+            kept.push(open);
+        }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Notes what a statement leaves behind. To be called before it is run.
+    pub(super) fn note(&mut self, statement: &str) {
+        self.traces = self.traces.max(traces(statement));
+    }
+
+    /// Rows that the guest's last change changed.
+    pub(super) fn changes(&self) -> u64 {
+        // SQLite still knows those of the guest before.
+        if self.connection.total_changes() == self.changed_before {
+            return 0;
+        }
+        self.connection.changes()
+    }
+
+    /// Makes it look new.
+    fn renew(&mut self) -> rusqlite::Result<()> {
+        self.connection.progress_handler(0, None::<fn() -> bool>)?;
+        if self.traces == Traces::Synchronous {
+            self.connection.pragma_update(None, "synchronous", "FULL")?;
+        }
+        self.traces = Traces::None;
+        self.changed_before = self.connection.total_changes();
+        forget_last_insert_rowid(&self.connection);
+        Ok(())
+    }
+}
+
+#[allow(
+    unsafe_code,
+    reason = "SQLite has no other way to set it, and the crate does not wrap it"
+)]
+fn forget_last_insert_rowid(connection: &rusqlite::Connection) {
+    // SAFETY: the handle is that of an open connection, which lives longer than this call; SQLite
+    // takes the connection's own mutex for it.
+    unsafe { rusqlite::ffi::sqlite3_set_last_insert_rowid(connection.handle(), 0) }
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// What a statement may leave behind, by its first word. What is not known is taken for the worst.
+fn traces(statement: &str) -> Traces {
+    const NONE: [&str; 11] = [
+        "select",
+        "insert",
+        "update",
+        "delete",
+        "replace",
+        "with",
+        "begin",
+        "commit",
+        "rollback",
+        "savepoint",
+        "release",
+    ];
+    let mut words = statement
+        .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        .filter(|word| !word.is_empty());
+    let Some(first) = words.next() else {
+        return Traces::Lasting;
+    };
+    // A comment may hold any words.
+    if !statement.trim_start().starts_with(first) {
+        return Traces::Lasting;
+    }
+    if NONE.iter().any(|word| word.eq_ignore_ascii_case(first)) {
+        return Traces::None;
+    }
+    let synchronous = words.next().is_some_and(|word| word == "synchronous");
+    match first.eq_ignore_ascii_case("pragma") && synchronous {
+        true => Traces::Synchronous,
+        false => Traces::Lasting,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_something_behind_is_known_by_its_first_word() {
+        for (statement, wanted) in [
+            ("SELECT 1", Traces::None),
+            ("  insert into t values (1)", Traces::None),
+            ("WITH n AS (SELECT 1) SELECT * FROM n", Traces::None),
+            ("BEGIN IMMEDIATE", Traces::None),
+            ("COMMIT", Traces::None),
+            ("PRAGMA synchronous=NORMAL", Traces::Synchronous),
+            ("pragma synchronous = off", Traces::Synchronous),
+            ("PRAGMA main.synchronous=OFF", Traces::Lasting),
+            ("PRAGMA foreign_keys=ON", Traces::Lasting),
+            ("CREATE TEMP TABLE t (id)", Traces::Lasting),
+            ("ATTACH 'x' AS x", Traces::Lasting),
+            ("-- select\nPRAGMA foreign_keys=ON", Traces::Lasting),
+            ("/*select*/ PRAGMA foreign_keys=ON", Traces::Lasting),
+            (";select 1", Traces::Lasting),
+            ("", Traces::Lasting),
+        ] {
+            assert_eq!(traces(statement), wanted, "{statement}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_as_good_as_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::new(folder.path().join("a.db"));
+        let run = |open: &mut Open, sql: &str| {
+            open.note(sql);
+            open.connection.execute_batch(sql).unwrap();
+        };
+        let mut open = database.open().unwrap();
+        run(&mut open, "CREATE TABLE t (id INTEGER)");
+        database.give_back(open);
+        assert!(database.idle().is_none(), "DDL leaves it unusable");
+
+        let mut open = database.open().unwrap();
+        run(&mut open, "PRAGMA synchronous=OFF");
+        run(&mut open, "INSERT INTO t VALUES (1), (2)");
+        assert_eq!(open.changes(), 2);
+        database.give_back(open);
+        let mut open = database.idle().unwrap();
+        assert_eq!(open.changes(), 0);
+        assert_eq!(open.connection.last_insert_rowid(), 0);
+        let level: i64 = open
+            .connection
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .unwrap();
+        assert_eq!(level, 2);
+        run(&mut open, "DELETE FROM t WHERE id = 1");
+        assert_eq!(open.changes(), 1);
+        run(&mut open, "BEGIN");
+        database.give_back(open);
+        assert!(database.idle().is_none(), "a transaction is rolled back");
+
+        let open = database.open().unwrap();
+        database.give_back(open);
+        std::fs::rename(
+            folder.path().join("a.db"),
+            folder.path().join("elsewhere.db"),
+        )
+        .unwrap();
+        assert!(database.idle().is_none(), "the file is another");
+    }
+}
