@@ -65,6 +65,25 @@ pub(crate) async fn take(durability: Durability) -> Result<Connection, Error> {
     Ok(connection)
 }
 
+/// A connection for a read, and where it is put back.
+///
+/// It is opened without letting the instance's other requests go on. They come in crowds, above all
+/// to a new instance, and each would open one of its own meanwhile, which costs more than the read;
+/// so they find it put back, and one is enough.
+pub(crate) async fn take_for_read() -> Result<(Durability, Connection), Error> {
+    if SLOW.get() {
+        return Ok((Durability::Relaxed, take(Durability::Relaxed).await?));
+    }
+    let idle = [Durability::Relaxed, Durability::Full]
+        .into_iter()
+        .find_map(|durability| Some((durability, with_pool(durability, Vec::pop)?)));
+    match idle {
+        Some(idle) => Ok(idle),
+        // As SQLite makes them, they are good for durable commits.
+        None => Ok((Durability::Full, Connection::open(DATABASE)?)),
+    }
+}
+
 pub(crate) fn put_back(durability: Durability, connection: Connection) {
     with_pool(durability, |pool| {
         if pool.len() < KEPT {
@@ -154,11 +173,15 @@ impl Database {
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<T>, Error> {
-        let connection = take(Durability::Relaxed).await?;
+        let (durability, connection) = if is_read(sql) {
+            take_for_read().await?
+        } else {
+            (Durability::Relaxed, take(Durability::Relaxed).await?)
+        };
         let result = run(&connection, sql, parameters).await;
         // After an error nothing is known of the connection's state: it is closed, not kept.
         if result.is_ok() {
-            put_back(Durability::Relaxed, connection);
+            put_back(durability, connection);
         }
         result
     }

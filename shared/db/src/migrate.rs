@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use spin_sdk::sqlite::wit::sqlite::Connection;
 
-use crate::connection::{Durability, first_read_took, put_back, run, take};
+use crate::connection::{Durability, first_read_took, put_back, run, take, take_for_read};
 use crate::{Error, Row, Transaction};
 
 /// One migration of this build.
@@ -82,7 +82,7 @@ pub(crate) async fn ensure() -> Result<(), Error> {
 
 /// Whether everything is applied, by one read on a connection that later reads go on with.
 async fn look() -> Result<bool, Error> {
-    let connection = take(Durability::Relaxed).await?;
+    let (durability, connection) = take_for_read().await?;
     let asked = Instant::now();
     let found = run(&connection, APPLIED_ROWS, []).await;
     first_read_took(asked.elapsed());
@@ -92,7 +92,7 @@ async fn look() -> Result<bool, Error> {
     };
     let applied = rows(found)?;
     check(&applied)?;
-    put_back(Durability::Relaxed, connection);
+    put_back(durability, connection);
     Ok(applied.len() == MIGRATIONS.len())
 }
 
