@@ -1,6 +1,6 @@
 //! A connection that a guest has opened, and how its statements are run.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use super::super::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 use super::database::{BUSY_TIMEOUT, Database, Open};
 use crate::lifecycle::Alive;
 
-/// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond.
+/// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond. They
+/// are counted over all runs of a statement, so the first look may come at once.
 const STEPS: i32 = 10_000;
 /// Rows handed to the guest at a time.
 const CHUNK: usize = 128;
@@ -25,9 +26,16 @@ pub struct Connection {
     database: Arc<Database>,
     /// Nothing only while it is dropped.
     open: Arc<Mutex<Option<Open>>>,
-    /// Set while a statement is tried on the thread that serves requests.
-    trying: Arc<AtomicBool>,
+    /// What the looks at a statement find.
+    trying: Arc<AtomicU8>,
 }
+
+/// A statement is run where it may take its time.
+const PATIENT: u8 = 0;
+/// A statement is tried on the thread that serves requests.
+const TRIED: u8 = 1;
+/// It has been looked at once.
+const SEEN: u8 = 2;
 
 /// A statement that has been run, or is being run.
 pub(super) enum Running {
@@ -56,11 +64,14 @@ impl Connection {
                     .map_err(failure)?
             }
         };
-        let trying = Arc::new(AtomicBool::new(false));
+        let trying = Arc::new(AtomicU8::new(PATIENT));
         let (tried, alive) = (trying.clone(), Arc::downgrade(alive));
         // A statement may compute for hours: it ends with the instance that asked for it. One that
         // turns out not to be short leaves the thread that serves requests.
-        let stop = move || tried.load(Ordering::Relaxed) || alive.strong_count() == 0;
+        let stop = move || {
+            let seen = tried.compare_exchange(TRIED, SEEN, Ordering::Relaxed, Ordering::Relaxed);
+            seen == Err(SEEN) || alive.strong_count() == 0
+        };
         open.connection
             .progress_handler(STEPS, Some(stop))
             .map_err(failure)?;
@@ -81,16 +92,17 @@ impl Connection {
         let (columns_sender, columns) = oneshot::channel();
         let (rows_sender, rows) = mpsc::channel(1);
         let (result_sender, result) = oneshot::channel();
-        let open = self.open.clone();
+        let (database, open) = (self.database.clone(), self.open.clone());
         tokio::task::spawn_blocking(move || {
             let outcome = match lock(&open).as_mut() {
                 Some(open) => {
-                    open.note(&statement);
+                    let columns = |columns| drop(columns_sender.send(columns));
                     run(
-                        &open.connection,
+                        &database,
+                        open,
                         &statement,
                         &parameters,
-                        columns_sender,
+                        columns,
                         &rows_sender,
                     )
                     .map_err(failure)
@@ -121,9 +133,9 @@ impl Connection {
         let open = self.open.try_lock().ok()?;
         let connection = &open.as_ref()?.connection;
         connection.busy_timeout(Duration::ZERO).ok()?;
-        self.trying.store(true, Ordering::Relaxed);
+        self.trying.store(TRIED, Ordering::Relaxed);
         let read = short_read(connection, statement, parameters);
-        self.trying.store(false, Ordering::Relaxed);
+        self.trying.store(PATIENT, Ordering::Relaxed);
         connection.busy_timeout(BUSY_TIMEOUT).ok()?;
         let (columns, rows) = read.ok().flatten()?;
         Some(Running::Done { columns, rows })
@@ -183,16 +195,46 @@ fn short_read(
 }
 
 fn run(
-    connection: &rusqlite::Connection,
+    database: &Database,
+    open: &mut Open,
     statement: &str,
     parameters: &[Value],
-    columns_sender: oneshot::Sender<Vec<String>>,
+    columns: impl FnOnce(Vec<String>),
     rows_sender: &mpsc::Sender<Vec<RowResult>>,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(statement)?;
-    let columns = columns_of(&statement);
-    let width = columns.len();
-    let _ = columns_sender.send(columns);
+    open.note(statement);
+    let Open {
+        connection, turn, ..
+    } = open;
+    let outcome = rows_of(
+        connection,
+        statement,
+        parameters,
+        columns,
+        rows_sender,
+        || database.wait_for_turn(connection, turn),
+    );
+    if connection.is_autocommit() {
+        *turn = None;
+    }
+    outcome
+}
+
+fn rows_of(
+    connection: &rusqlite::Connection,
+    sql: &str,
+    parameters: &[Value],
+    columns: impl FnOnce(Vec<String>),
+    rows_sender: &mpsc::Sender<Vec<RowResult>>,
+    wait_for_turn: impl FnOnce() -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let names = columns_of(&statement);
+    let width = names.len();
+    columns(names);
+    if !statement.readonly() && !is_pragma(sql) {
+        wait_for_turn()?;
+    }
     let mut rows = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound)))?;
     let mut chunk = Vec::new();
     while let Some(row) = rows.next()? {
@@ -209,6 +251,11 @@ fn run(
         let _ = rows_sender.blocking_send(chunk);
     }
     Ok(())
+}
+
+fn is_pragma(sql: &str) -> bool {
+    let first = sql.trim_start().as_bytes().get(..6);
+    first.is_some_and(|first| first.eq_ignore_ascii_case(b"pragma"))
 }
 
 fn columns_of(statement: &rusqlite::Statement<'_>) -> Vec<String> {

@@ -1,4 +1,8 @@
-//! A database's file, and its connections that no guest holds any more.
+//! A database's file, whose turn it is to write, and its connections that no guest holds any more.
+//!
+//! SQLite lets one connection write at a time; the others ask again and again, with longer and longer
+//! pauses, and whoever asks at the right moment comes first. Among the connections of one host there
+//! is a queue instead.
 //!
 //! Every `open` is a connection of its own, as in Spin. Opening one reads the whole schema, and each
 //! statement is compiled anew on it, which costs more than most statements: so a connection that is
@@ -6,15 +10,20 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 /// How long a statement waits for another writer, as in Spin.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Idle connections kept; each may have 2 MB of pages in its memory.
-const KEPT: usize = 8;
+/// Idle connections kept: requests that come in a crowd are served by as many instances.
+const KEPT: usize = 64;
+/// Of these keep their pages in memory, up to 2 MB each.
+const KEPT_WARM: usize = 4;
 /// Compiled statements kept by a connection.
 const STATEMENTS: usize = 64;
 
@@ -25,11 +34,14 @@ type Identity = (u64, u64);
 pub(crate) struct Database {
     path: PathBuf,
     idle: Mutex<Vec<Open>>,
+    writing: Arc<Semaphore>,
 }
 
 /// A connection, and what has become of it.
 pub(super) struct Open {
     pub(super) connection: rusqlite::Connection,
+    /// Held from a write to the end of its transaction.
+    pub(super) turn: Option<OwnedSemaphorePermit>,
     file: Option<Identity>,
     /// Rows changed before this guest had it.
     changed_before: u64,
@@ -51,6 +63,7 @@ impl Database {
         Self {
             path,
             idle: Mutex::default(),
+            writing: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -75,6 +88,7 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Open {
             connection,
+            turn: None,
             file: identity(&self.path),
             changed_before: 0,
             traces: Traces::None,
@@ -87,9 +101,33 @@ impl Database {
             return;
         }
         let mut kept = self.kept();
+        if kept.len() >= KEPT_WARM && open.connection.release_memory().is_err() {
+            return;
+        }
         if kept.len() < KEPT {
             kept.push(open);
         }
+    }
+
+    /// Waits until no other connection of this host writes. After SQLite's own time it goes on
+    /// nevertheless: then it is SQLite that says that the database is busy.
+    pub(super) fn wait_for_turn(
+        &self,
+        connection: &rusqlite::Connection,
+        turn: &mut Option<OwnedSemaphorePermit>,
+    ) -> rusqlite::Result<()> {
+        if turn.is_some() {
+            return Ok(());
+        }
+        *turn = self.writing.clone().try_acquire_owned().ok();
+        if turn.is_some() {
+            return connection.busy_timeout(BUSY_TIMEOUT);
+        }
+        let began = Instant::now();
+        let next = timeout(BUSY_TIMEOUT, self.writing.clone().acquire_owned());
+        *turn = Handle::current().block_on(next).ok().and_then(Result::ok);
+        // Together it is the time that a statement waits for others.
+        connection.busy_timeout(BUSY_TIMEOUT.saturating_sub(began.elapsed()))
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
