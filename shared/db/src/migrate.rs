@@ -20,14 +20,18 @@ pub struct Migration {
     pub name: &'static str,
     /// The file's text.
     pub sql: &'static str,
+    /// The text's SHA-256, in hexadecimal: what `schema_migrations` keeps. Written down, so that
+    /// nobody changes a file that was applied somewhere, and no instance has to work it out.
+    pub checksum: &'static str,
 }
 
 macro_rules! migration {
-    ($version:literal, $name:literal) => {
+    ($version:literal, $name:literal, $checksum:literal) => {
         Migration {
             version: $version,
             name: $name,
             sql: include_str!(concat!("../../../migrations/", $name, ".sql")),
+            checksum: $checksum,
         }
     };
 }
@@ -35,28 +39,72 @@ macro_rules! migration {
 /// Every migration, in order. A new file in `migrations/` gets a line here; a test compares.
 // Not a `const`: each use of one would carry its own copy of the texts.
 pub static MIGRATIONS: &[Migration] = &[
-    migration!(1, "0001_identity"),
-    migration!(2, "0002_bots"),
-    migration!(3, "0003_posts"),
-    migration!(4, "0004_settings"),
-    migration!(5, "0005_roles"),
-    migration!(6, "0006_access_keys"),
-    migration!(7, "0007_apikeys"),
-    migration!(8, "0008_logs"),
-    migration!(9, "0009_audit_chain"),
-    migration!(10, "0010_personas"),
-    migration!(11, "0011_trends"),
-    migration!(12, "0012_metrics"),
+    migration!(
+        1,
+        "0001_identity",
+        "5a11ce7b74b2a92e6cb334cfbbb6983575755ca03fb479bcc8aba918bf3e58fb"
+    ),
+    migration!(
+        2,
+        "0002_bots",
+        "d144e58530aaf35d7283efc7e0dd365c24074274e6ede854bddc91de8bb03199"
+    ),
+    migration!(
+        3,
+        "0003_posts",
+        "e99d9a03f1d408cb2c463fa36de5815e5baa2da17c2afc4b4cf19923eab5dab8"
+    ),
+    migration!(
+        4,
+        "0004_settings",
+        "768410e75fbab365a4ebbe3f249944ee2ac28d69d5f621a7952552ceac3ab79f"
+    ),
+    migration!(
+        5,
+        "0005_roles",
+        "e73c8cb4b4ed9d217a578788006068b4ba708a28b430795a5e971bdf5ade9e5a"
+    ),
+    migration!(
+        6,
+        "0006_access_keys",
+        "6a221e8fb37b4f4ab6ba20ba4e43e53c88dcebb393ce318e51398b1cc617e996"
+    ),
+    migration!(
+        7,
+        "0007_apikeys",
+        "41621959c070f7782022fb4db23eac71ca4c6be1a3d3f89df7d30d209378f8d0"
+    ),
+    migration!(
+        8,
+        "0008_logs",
+        "28b2e50e7b81166f18324ce871da27209bf58dcd79d3936bcddd5d8a112ea2a3"
+    ),
+    migration!(
+        9,
+        "0009_audit_chain",
+        "26192f0c5e4c505ea9bd3421de8073a220de03bf31f4557323f5d2c7e30f7de3"
+    ),
+    migration!(
+        10,
+        "0010_personas",
+        "502b38a196f580964c50997c410242b829e353b8bb0e6d59938b1003b671e144"
+    ),
+    migration!(
+        11,
+        "0011_trends",
+        "5b4eb3cc6b12d3fbccd2b1ea2f08155af0fa3e8f961bd2030db794005f96ab0e"
+    ),
+    migration!(
+        12,
+        "0012_metrics",
+        "5dff1eba6fbae78f5a23cd60d949338413284d60476963dac137416d1d117dea"
+    ),
 ];
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
 
 thread_local! {
     static APPLIED: Cell<bool> = const { Cell::new(false) };
-    static CHECKSUMS: Vec<String> = MIGRATIONS
-        .iter()
-        .map(|migration| checksum(migration.sql))
-        .collect();
 }
 
 /// How often a database that others are migrating is asked again, with the busy timeout of
@@ -140,7 +188,7 @@ async fn apply(transaction: Transaction) -> Result<(), Error> {
             .execute(
                 "INSERT INTO schema_migrations (version, name, checksum, applied_at)
                  VALUES (?, ?, ?, CAST(unixepoch('subsec') * 1000 AS INTEGER))",
-                crate::params![migration.version, migration.name, checksum(migration.sql)],
+                crate::params![migration.version, migration.name, migration.checksum],
             )
             .await?;
     }
@@ -172,7 +220,7 @@ fn check(applied: &[(i64, String)]) -> Result<(), Error> {
         let reason = match MIGRATIONS.get(position) {
             None => "the database was written by a newer build",
             Some(migration) if migration.version != *version => "a migration is missing",
-            Some(_) if !CHECKSUMS.with(|sums| sums.get(position) == Some(sum)) => {
+            Some(migration) if migration.checksum != sum => {
                 "the file was changed after it was applied"
             }
             Some(_) => continue,
@@ -183,10 +231,6 @@ fn check(applied: &[(i64, String)]) -> Result<(), Error> {
         });
     }
     Ok(())
-}
-
-fn checksum(sql: &str) -> String {
-    vivesphere_crypto::sha256_hex(sql.as_bytes())
 }
 
 /// Splits a migration into statements: Spin runs one at a time. A statement ends with a line
@@ -228,6 +272,8 @@ mod tests {
         assert_eq!(files, embedded);
         for (position, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(migration.version, position as i64 + 1);
+            let checksum = vivesphere_crypto::sha256_hex(migration.sql.as_bytes());
+            assert_eq!(migration.checksum, checksum, "{}", migration.name);
             assert!(
                 migration
                     .name

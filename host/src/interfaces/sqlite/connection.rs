@@ -9,7 +9,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
-use super::database::{BUSY_TIMEOUT, Database, Open};
+use super::database::{BUSY_TIMEOUT, Database, Open, Permit, Turn};
 use crate::lifecycle::Alive;
 
 /// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond. They
@@ -92,31 +92,46 @@ impl Connection {
         let (columns_sender, columns) = oneshot::channel();
         let (rows_sender, rows) = mpsc::channel(1);
         let (result_sender, result) = oneshot::channel();
-        let (database, open) = (self.database.clone(), self.open.clone());
-        tokio::task::spawn_blocking(move || {
+        let open = self.open.clone();
+        let turn = self.turn_for(&statement);
+        let run = move |turn| {
             let outcome = match lock(&open).as_mut() {
                 Some(open) => {
                     let columns = |columns| drop(columns_sender.send(columns));
-                    run(
-                        &database,
-                        open,
-                        &statement,
-                        &parameters,
-                        columns,
-                        &rows_sender,
-                    )
-                    .map_err(failure)
+                    run(open, turn, &statement, &parameters, columns, &rows_sender).map_err(failure)
                 }
                 None => Err(super::lost()),
             };
             // Free before the result is known: the guest may go on at once.
             drop(open);
             let _ = result_sender.send(outcome);
-        });
+        };
+        match turn {
+            Turn::NotNeeded => drop(tokio::task::spawn_blocking(move || run(Ok(None)))),
+            Turn::Now(turn) => drop(tokio::task::spawn_blocking(move || run(Ok(Some(turn))))),
+            // No thread waits, so that there is one for whoever is to end its transaction.
+            Turn::Later(turn) => drop(tokio::spawn(async move {
+                let turn = turn.await.map(Some);
+                tokio::task::spawn_blocking(move || run(turn));
+            })),
+        }
         Running::Streaming {
             columns,
             rows,
             result,
+        }
+    }
+
+    /// Whether a statement has to wait for another writer. A connection that writes already, or is
+    /// at something else, does not.
+    fn turn_for(
+        &self,
+        statement: &str,
+    ) -> Turn<impl Future<Output = rusqlite::Result<Permit>> + use<>> {
+        let mut open = self.open.try_lock();
+        match open.as_mut().map(|open| open.as_mut()) {
+            Ok(Some(open)) if open.turn.is_none() => self.database.turn_for(statement),
+            _ => Turn::NotNeeded,
         }
     }
 
@@ -195,27 +210,26 @@ fn short_read(
 }
 
 fn run(
-    database: &Database,
     open: &mut Open,
+    turn: rusqlite::Result<Option<Permit>>,
     statement: &str,
     parameters: &[Value],
     columns: impl FnOnce(Vec<String>),
     rows_sender: &mpsc::Sender<Vec<RowResult>>,
 ) -> rusqlite::Result<()> {
+    if let Some(turn) = turn? {
+        open.turn = Some(turn);
+    }
     open.note(statement);
-    let Open {
-        connection, turn, ..
-    } = open;
     let outcome = rows_of(
-        connection,
+        &open.connection,
         statement,
         parameters,
         columns,
         rows_sender,
-        || database.wait_for_turn(connection, turn),
     );
-    if connection.is_autocommit() {
-        *turn = None;
+    if open.connection.is_autocommit() {
+        open.turn = None;
     }
     outcome
 }
@@ -226,15 +240,11 @@ fn rows_of(
     parameters: &[Value],
     columns: impl FnOnce(Vec<String>),
     rows_sender: &mpsc::Sender<Vec<RowResult>>,
-    wait_for_turn: impl FnOnce() -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(sql)?;
     let names = columns_of(&statement);
     let width = names.len();
     columns(names);
-    if !statement.readonly() && !is_pragma(sql) {
-        wait_for_turn()?;
-    }
     let mut rows = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound)))?;
     let mut chunk = Vec::new();
     while let Some(row) = rows.next()? {
@@ -251,11 +261,6 @@ fn rows_of(
         let _ = rows_sender.blocking_send(chunk);
     }
     Ok(())
-}
-
-fn is_pragma(sql: &str) -> bool {
-    let first = sql.trim_start().as_bytes().get(..6);
-    first.is_some_and(|first| first.eq_ignore_ascii_case(b"pragma"))
 }
 
 fn columns_of(statement: &rusqlite::Statement<'_>) -> Vec<String> {

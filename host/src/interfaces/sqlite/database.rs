@@ -11,10 +11,9 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -37,11 +36,22 @@ pub(crate) struct Database {
     writing: Arc<Semaphore>,
 }
 
+/// The right to write, among the connections of this host.
+pub(super) type Permit = OwnedSemaphorePermit;
+
+/// When a statement may begin.
+pub(super) enum Turn<Later> {
+    /// It does not begin to write.
+    NotNeeded,
+    Now(Permit),
+    Later(Later),
+}
+
 /// A connection, and what has become of it.
 pub(super) struct Open {
     pub(super) connection: rusqlite::Connection,
     /// Held from a write to the end of its transaction.
-    pub(super) turn: Option<OwnedSemaphorePermit>,
+    pub(super) turn: Option<Permit>,
     file: Option<Identity>,
     /// Rows changed before this guest had it.
     changed_before: u64,
@@ -109,25 +119,22 @@ impl Database {
         }
     }
 
-    /// Waits until no other connection of this host writes. After SQLite's own time it goes on
-    /// nevertheless: then it is SQLite that says that the database is busy.
-    pub(super) fn wait_for_turn(
+    /// When a statement that begins to write may do so. Who waits for as long as SQLite would is told
+    /// what SQLite would say.
+    pub(super) fn turn_for(
         &self,
-        connection: &rusqlite::Connection,
-        turn: &mut Option<OwnedSemaphorePermit>,
-    ) -> rusqlite::Result<()> {
-        if turn.is_some() {
-            return Ok(());
+        statement: &str,
+    ) -> Turn<impl Future<Output = rusqlite::Result<Permit>> + use<>> {
+        if !writes(statement) {
+            return Turn::NotNeeded;
         }
-        *turn = self.writing.clone().try_acquire_owned().ok();
-        if turn.is_some() {
-            return connection.busy_timeout(BUSY_TIMEOUT);
+        match self.writing.clone().try_acquire_owned() {
+            Ok(permit) => Turn::Now(permit),
+            Err(_) => {
+                let permit = timeout(BUSY_TIMEOUT, self.writing.clone().acquire_owned());
+                Turn::Later(async move { permit.await.ok().and_then(Result::ok).ok_or_else(busy) })
+            }
         }
-        let began = Instant::now();
-        let next = timeout(BUSY_TIMEOUT, self.writing.clone().acquire_owned());
-        *turn = Handle::current().block_on(next).ok().and_then(Result::ok);
-        // Together it is the time that a statement waits for others.
-        connection.busy_timeout(BUSY_TIMEOUT.saturating_sub(began.elapsed()))
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
@@ -178,38 +185,49 @@ fn identity(path: &Path) -> Option<Identity> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// What a statement may leave behind, by its first word. What is not known is taken for the worst.
-fn traces(statement: &str) -> Traces {
-    const NONE: [&str; 11] = [
-        "select",
-        "insert",
-        "update",
-        "delete",
-        "replace",
-        "with",
-        "begin",
-        "commit",
-        "rollback",
-        "savepoint",
-        "release",
-    ];
+fn busy() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+    rusqlite::Error::SqliteFailure(code, Some("database is locked".to_owned()))
+}
+
+/// The first two words of a statement, in lower case; nothing where it begins with anything else,
+/// such as a comment, which may hold any words.
+fn first_words(statement: &str) -> Option<(String, String)> {
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let statement = statement.trim_start();
+    if !statement.starts_with(is_word) {
+        return None;
+    }
     let mut words = statement
-        .split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
-        .filter(|word| !word.is_empty());
-    let Some(first) = words.next() else {
+        .split(|character| !is_word(character))
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase);
+    Some((words.next()?, words.next().unwrap_or_default()))
+}
+
+/// Whether a statement takes SQLite's write lock at once. One that is not known to does not wait
+/// here, and waits as SQLite does.
+fn writes(statement: &str) -> bool {
+    let Some((first, second)) = first_words(statement) else {
+        return false;
+    };
+    match first.as_str() {
+        "insert" | "update" | "delete" | "replace" | "create" | "drop" | "alter" => true,
+        "begin" => matches!(second.as_str(), "immediate" | "exclusive"),
+        _ => false,
+    }
+}
+
+/// What a statement may leave behind. What is not known is taken for the worst.
+fn traces(statement: &str) -> Traces {
+    let Some((first, second)) = first_words(statement) else {
         return Traces::Lasting;
     };
-    // A comment may hold any words.
-    if !statement.trim_start().starts_with(first) {
-        return Traces::Lasting;
-    }
-    if NONE.iter().any(|word| word.eq_ignore_ascii_case(first)) {
-        return Traces::None;
-    }
-    let synchronous = words.next().is_some_and(|word| word == "synchronous");
-    match first.eq_ignore_ascii_case("pragma") && synchronous {
-        true => Traces::Synchronous,
-        false => Traces::Lasting,
+    match first.as_str() {
+        "select" | "insert" | "update" | "delete" | "replace" | "with" | "begin" | "commit"
+        | "rollback" | "savepoint" | "release" => Traces::None,
+        "pragma" if second == "synchronous" => Traces::Synchronous,
+        _ => Traces::Lasting,
     }
 }
 
@@ -238,6 +256,54 @@ mod tests {
         ] {
             assert_eq!(traces(statement), wanted, "{statement}");
         }
+    }
+
+    #[test]
+    fn what_writes_is_known_by_its_first_words() {
+        for statement in [
+            "INSERT INTO t VALUES (1)",
+            " update t set a = 1",
+            "BEGIN IMMEDIATE",
+            "begin exclusive transaction",
+        ] {
+            assert!(writes(statement), "{statement}");
+        }
+        for statement in [
+            "SELECT 1",
+            "BEGIN",
+            "BEGIN DEFERRED",
+            "COMMIT",
+            "PRAGMA synchronous=OFF",
+            "",
+        ] {
+            assert!(!writes(statement), "{statement}");
+        }
+    }
+
+    #[tokio::test]
+    async fn writers_come_in_turn_and_do_not_wait_for_ever() {
+        let database = Database::new("nowhere".into());
+        let Turn::Now(first) = database.turn_for("BEGIN IMMEDIATE") else {
+            panic!("nobody writes");
+        };
+        assert!(matches!(database.turn_for("SELECT 1"), Turn::NotNeeded));
+        let (Turn::Later(second), Turn::Later(third)) = (
+            database.turn_for("DELETE FROM t"),
+            database.turn_for("DELETE FROM t"),
+        ) else {
+            panic!("somebody writes");
+        };
+        // Both at once: who waits is refused when SQLite would refuse him.
+        let (second, third) = tokio::join!(second, third);
+        for refused in [second, third] {
+            assert_eq!(refused.unwrap_err().to_string(), "database is locked");
+        }
+        let Turn::Later(next) = database.turn_for("DELETE FROM t") else {
+            panic!("somebody writes");
+        };
+        drop(first);
+        drop(next.await.unwrap());
+        assert!(matches!(database.turn_for("DELETE FROM t"), Turn::Now(_)));
     }
 
     #[test]
