@@ -1,20 +1,14 @@
 //! Extract → parse → domain → wire.
 
-use std::time::Duration;
-
 use vivesphere_config as config;
 use vivesphere_crypto::{JwkSet, Secret, Verdict};
 use vivesphere_domain::access_keys::{self, KeyText, Presented};
 use vivesphere_domain::sessions::{self, Refreshed, Started};
 use vivesphere_domain::users::{self, PasswordChange, SignIn, User, UserChange};
 use vivesphere_domain::{Actor, Instant, expiry, signing_keys};
-use vivesphere_http::{Context, HeaderValue, List, Problem, Reply, header, verify};
+use vivesphere_http::{Context, HeaderValue, List, Problem, Reply, RunQuery, header, verify};
 
 use crate::{tokens, wire};
-
-/// Seconds that a run of a job takes when its caller says nothing, and at most.
-const DEFAULT_BUDGET_SECONDS: u32 = 4;
-const MAX_BUDGET_SECONDS: u32 = 55;
 
 pub(crate) async fn login(context: Context) -> Result<Reply, Problem> {
     let login: wire::Login = context.json()?;
@@ -269,18 +263,12 @@ pub(crate) async fn delete_user(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn expire(context: Context) -> Result<Reply, Problem> {
-    let query: wire::JobQuery = context.query()?;
-    let budget = query
-        .budget_seconds
-        .unwrap_or(DEFAULT_BUDGET_SECONDS)
-        .min(MAX_BUDGET_SECONDS);
-    let started = Instant::now();
-    let end = started.plus(Duration::from_secs(budget.into()));
-    let expired = expiry::run(&context.db, end).await?;
+    let time = context.query::<RunQuery>()?.begin();
+    let expired = expiry::run(&context.db, time.end()).await?;
     Reply::ok(&wire::Expired {
         deleted: expired.deleted.iter().map(|(_, rows)| rows).sum(),
         remaining: expired.remaining,
-        duration_ms: Instant::now().millis_since(started),
+        duration_ms: time.spent_ms(),
         by_table: expired.deleted.into_iter().collect(),
     })
 }

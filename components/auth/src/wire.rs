@@ -129,15 +129,6 @@ pub(crate) struct TokenError {
     pub(crate) error_description: &'static str,
 }
 
-/// Of a job entry.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct JobQuery {
-    /// Seconds that the run may take: 4 when left out, 55 at most.
-    #[serde(default)]
-    pub(crate) budget_seconds: Option<u32>,
-}
-
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct UserBody {
     #[schemars(extend("format" = "uuid"))]

@@ -25,6 +25,7 @@ mod reply;
 mod request_counts;
 mod route;
 mod routing;
+mod run;
 mod serve;
 
 pub use authenticate::verify;
@@ -35,6 +36,7 @@ pub use parsing::json;
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use reply::{Reply, ReplyStream};
 pub use route::{Access, Handler, HandlerFuture, Route, RouteClass, Verb};
+pub use run::{RunQuery, TimeBudget};
 pub use serve::serve;
 
 pub use http::{HeaderValue, Method, StatusCode, header};
