@@ -232,19 +232,23 @@ impl Run {
             document.minutes_between_fetches,
             chance(),
         );
-        let mut topics = self.topics.lock().await;
-        let topics = match &mut *topics {
+        let mut kept = self.topics.lock().await;
+        // Taken out, and put back with the commit: new topics of a transaction that is rolled back
+        // are nowhere, and no other document's items may be put under them.
+        let mut topics = match kept.take() {
             Some(topics) => topics,
-            none => none.insert(trends::known_topics(db).await?),
+            None => trends::known_topics(db).await?,
         };
         let transaction = db.relaxed_transaction().await?;
+        let half_life = self.half_life;
         let recorded =
-            trends::record(&transaction, topics, claimed, &document, self.half_life, at).await?;
+            trends::record(&transaction, &mut topics, claimed, &document, half_life, at).await?;
         fetched.new_items = recorded.new_items;
         if !trends::fetched(&transaction, claimed, &fetched).await? {
             return Ok(Done::Postponed);
         }
         transaction.commit().await?;
+        *kept = Some(topics);
         Ok(Done::Fetched(recorded))
     }
 }
