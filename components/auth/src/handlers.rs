@@ -68,28 +68,18 @@ pub(crate) async fn validate(context: Context) -> Result<Reply, Problem> {
     let claims = match verify(&context.db, token, now).await? {
         Verdict::Valid(claims) => claims,
         verdict => {
-            return Reply::ok(&wire::Validated {
-                reason: Some(verdict.reason().unwrap_or("malformed")),
-                ..wire::Validated::default()
-            });
+            let reason = verdict.reason().unwrap_or("malformed");
+            return Reply::ok(&wire::Validated::refused(reason));
         }
     };
     let principal =
         sessions::principal(&context.db, &claims.session_id, &claims.subject, now).await?;
     Reply::ok(&match principal {
-        Some(principal) => wire::Validated {
-            valid: true,
-            reason: None,
-            user_id: Some(principal.id),
-            username: Some(principal.username),
-            roles: Some(principal.roles),
-            permissions: Some(principal.permissions),
-            expires_at: Some(Instant::from_unix_seconds(claims.expires_at)),
-        },
-        None => wire::Validated {
-            reason: Some("revoked"),
-            ..wire::Validated::default()
-        },
+        Some(principal) => {
+            let expires_at = Instant::from_unix_seconds(claims.expires_at);
+            wire::Validated::good(principal, Some(expires_at))
+        }
+        None => wire::Validated::refused("revoked"),
     })
 }
 
@@ -98,27 +88,14 @@ async fn validate_access_key(
     token: &str,
     now: Instant,
 ) -> Result<Reply, Problem> {
-    let refused = |reason: &'static str| {
-        Reply::ok(&wire::Validated {
-            reason: Some(reason),
-            ..wire::Validated::default()
-        })
-    };
+    let refused = |reason| Reply::ok(&wire::Validated::refused(reason));
     let Some(key) = KeyText::parse(token) else {
         return refused("malformed");
     };
     match access_keys::present(&context.db, &key, now).await? {
         Presented::Good(principal) => {
             let key = access_keys::get(&context.db, &principal, key.access_key_id()).await?;
-            Reply::ok(&wire::Validated {
-                valid: true,
-                reason: None,
-                user_id: Some(principal.id),
-                username: Some(principal.username),
-                roles: Some(principal.roles),
-                permissions: Some(principal.permissions),
-                expires_at: key.expires_at,
-            })
+            Reply::ok(&wire::Validated::good(principal, key.expires_at))
         }
         Presented::Expired => refused("expired"),
         Presented::Unknown => refused("revoked"),

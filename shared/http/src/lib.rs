@@ -32,7 +32,7 @@ pub use authenticate::verify;
 pub use context::Context;
 pub use hand_over::hand_over;
 pub use list::List;
-pub use parsing::json;
+pub use parsing::{given, json};
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use reply::{Reply, ReplyStream};
 pub use route::{Access, Handler, HandlerFuture, Route, RouteClass, Verb};
