@@ -27,6 +27,11 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// keep everybody else waiting for most of a second.
 const WORK_BETWEEN_EVENTS: u32 = 8;
 
+/// Threads for what waits. A statement that writes keeps one while it waits for SQLite's single
+/// writer, and that writer needs one for its own next statement: were there fewer than requests
+/// served at once, those that wait would keep out the one that they wait for.
+const WAITING_THREADS: usize = 4096;
+
 /// The runtime that a host should run in.
 ///
 /// # Errors
@@ -35,6 +40,7 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .event_interval(WORK_BETWEEN_EVENTS)
+        .max_blocking_threads(WAITING_THREADS)
         .build()
         .context("cannot start the runtime")
 }
