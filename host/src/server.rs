@@ -27,11 +27,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// keep everybody else waiting for most of a second.
 const WORK_BETWEEN_EVENTS: u32 = 8;
 
-/// How many pieces of work a thread does before it looks for one that comes from elsewhere: an
-/// instance whose statement is done on a thread that may wait. With tokio's own numbers it would
-/// stand behind some sixty requests of others, for each of its statements.
-const WORK_BETWEEN_OTHERS: u32 = 3;
-
 /// The runtime that a host should run in.
 ///
 /// # Errors
@@ -40,7 +35,6 @@ pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .event_interval(WORK_BETWEEN_EVENTS)
-        .global_queue_interval(WORK_BETWEEN_OTHERS)
         .build()
         .context("cannot start the runtime")
 }

@@ -1,16 +1,13 @@
 //! Extract → parse → domain → wire.
 
-use std::time::Duration;
-
 use vivesphere_crypto::ChainHash;
 use vivesphere_domain::audit::{self, Filter, Place, Position};
 use vivesphere_domain::{Error, Instant, time_zone};
-use vivesphere_http::{Context, List, Problem, Reply};
+use vivesphere_http::{Context, List, Problem, Reply, TimeBudget};
 
 use crate::wire;
 
-const DEFAULT_BUDGET_SECONDS: u32 = 20;
-const MAX_BUDGET_SECONDS: u32 = 55;
+const DEFAULT_SECONDS: u32 = 20;
 
 fn moment(name: &str, text: Option<&String>) -> Result<Option<Instant>, Problem> {
     text.map(|text| time_zone::parse_instant(text))
@@ -53,13 +50,8 @@ fn place(query: &wire::VerifyQuery) -> Result<Place, Error> {
 pub(crate) async fn verify(context: Context) -> Result<Reply, Problem> {
     let query: wire::VerifyQuery = context.query()?;
     let from = place(&query)?;
-    let budget = query
-        .budget_seconds
-        .unwrap_or(DEFAULT_BUDGET_SECONDS)
-        .min(MAX_BUDGET_SECONDS);
-    let started = Instant::now();
-    let end = started.plus(Duration::from_secs(budget.into()));
-    let found = audit::verify(&context.db, from, end).await?;
+    let time = TimeBudget::of(query.budget_seconds.unwrap_or(DEFAULT_SECONDS));
+    let found = audit::verify(&context.db, from, time.end()).await?;
     let first_broken = found.broken.map(|broken| wire::BrokenBody {
         audit_id: broken.audit_id,
         reason: broken.reason,
@@ -72,6 +64,6 @@ pub(crate) async fn verify(context: Context) -> Result<Reply, Problem> {
         first_broken,
         walked_to: found.place.into(),
         head: found.head.place.into(),
-        duration_ms: Instant::now().millis_since(started),
+        duration_ms: time.spent_ms(),
     })
 }

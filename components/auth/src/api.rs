@@ -2,7 +2,7 @@
 
 use vivesphere_api::Api;
 use vivesphere_crypto::JwkSet;
-use vivesphere_http::{List, StatusCode};
+use vivesphere_http::{List, RunQuery, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -128,6 +128,6 @@ fn users(api: &mut Api) {
         .conflict("last_admin", LAST_ADMIN);
     api.post("/api/v1/jobs/expire/run", "Delete what has expired")
         .text("A worker's job entry; the scheduler calls it every hour.")
-        .query::<wire::JobQuery>()
+        .query::<RunQuery>()
         .gives::<wire::Expired>();
 }

@@ -1,20 +1,14 @@
 //! Extract → parse → domain → wire.
 
-use std::time::Duration;
-
 use vivesphere_config as config;
 use vivesphere_crypto::{JwkSet, Secret, Verdict};
 use vivesphere_domain::access_keys::{self, KeyText, Presented};
 use vivesphere_domain::sessions::{self, Refreshed, Started};
 use vivesphere_domain::users::{self, PasswordChange, SignIn, User, UserChange};
 use vivesphere_domain::{Actor, Instant, expiry, signing_keys};
-use vivesphere_http::{Context, HeaderValue, List, Problem, Reply, header, verify};
+use vivesphere_http::{Context, HeaderValue, List, Problem, Reply, RunQuery, header, verify};
 
 use crate::{tokens, wire};
-
-/// Seconds that a run of a job takes when its caller says nothing, and at most.
-const DEFAULT_BUDGET_SECONDS: u32 = 4;
-const MAX_BUDGET_SECONDS: u32 = 55;
 
 pub(crate) async fn login(context: Context) -> Result<Reply, Problem> {
     let login: wire::Login = context.json()?;
@@ -74,28 +68,18 @@ pub(crate) async fn validate(context: Context) -> Result<Reply, Problem> {
     let claims = match verify(&context.db, token, now).await? {
         Verdict::Valid(claims) => claims,
         verdict => {
-            return Reply::ok(&wire::Validated {
-                reason: Some(verdict.reason().unwrap_or("malformed")),
-                ..wire::Validated::default()
-            });
+            let reason = verdict.reason().unwrap_or("malformed");
+            return Reply::ok(&wire::Validated::refused(reason));
         }
     };
     let principal =
         sessions::principal(&context.db, &claims.session_id, &claims.subject, now).await?;
     Reply::ok(&match principal {
-        Some(principal) => wire::Validated {
-            valid: true,
-            reason: None,
-            user_id: Some(principal.id),
-            username: Some(principal.username),
-            roles: Some(principal.roles),
-            permissions: Some(principal.permissions),
-            expires_at: Some(Instant::from_unix_seconds(claims.expires_at)),
-        },
-        None => wire::Validated {
-            reason: Some("revoked"),
-            ..wire::Validated::default()
-        },
+        Some(principal) => {
+            let expires_at = Instant::from_unix_seconds(claims.expires_at);
+            wire::Validated::good(principal, Some(expires_at))
+        }
+        None => wire::Validated::refused("revoked"),
     })
 }
 
@@ -104,27 +88,14 @@ async fn validate_access_key(
     token: &str,
     now: Instant,
 ) -> Result<Reply, Problem> {
-    let refused = |reason: &'static str| {
-        Reply::ok(&wire::Validated {
-            reason: Some(reason),
-            ..wire::Validated::default()
-        })
-    };
+    let refused = |reason| Reply::ok(&wire::Validated::refused(reason));
     let Some(key) = KeyText::parse(token) else {
         return refused("malformed");
     };
     match access_keys::present(&context.db, &key, now).await? {
         Presented::Good(principal) => {
             let key = access_keys::get(&context.db, &principal, key.access_key_id()).await?;
-            Reply::ok(&wire::Validated {
-                valid: true,
-                reason: None,
-                user_id: Some(principal.id),
-                username: Some(principal.username),
-                roles: Some(principal.roles),
-                permissions: Some(principal.permissions),
-                expires_at: key.expires_at,
-            })
+            Reply::ok(&wire::Validated::good(principal, key.expires_at))
         }
         Presented::Expired => refused("expired"),
         Presented::Unknown => refused("revoked"),
@@ -269,18 +240,12 @@ pub(crate) async fn delete_user(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn expire(context: Context) -> Result<Reply, Problem> {
-    let query: wire::JobQuery = context.query()?;
-    let budget = query
-        .budget_seconds
-        .unwrap_or(DEFAULT_BUDGET_SECONDS)
-        .min(MAX_BUDGET_SECONDS);
-    let started = Instant::now();
-    let end = started.plus(Duration::from_secs(budget.into()));
-    let expired = expiry::run(&context.db, end).await?;
+    let time = context.query::<RunQuery>()?.begin();
+    let expired = expiry::run(&context.db, time.end()).await?;
     Reply::ok(&wire::Expired {
         deleted: expired.deleted.iter().map(|(_, rows)| rows).sum(),
         remaining: expired.remaining,
-        duration_ms: Instant::now().millis_since(started),
+        duration_ms: time.spent_ms(),
         by_table: expired.deleted.into_iter().collect(),
     })
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_crypto::Secret;
-use vivesphere_domain::Instant;
 use vivesphere_domain::permissions::PermissionSet;
 use vivesphere_domain::users::User;
+use vivesphere_domain::{Instant, Principal};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -129,15 +129,6 @@ pub(crate) struct TokenError {
     pub(crate) error_description: &'static str,
 }
 
-/// Of a job entry.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct JobQuery {
-    /// Seconds that the run may take: 4 when left out, 55 at most.
-    #[serde(default)]
-    pub(crate) budget_seconds: Option<u32>,
-}
-
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct UserBody {
     #[schemars(extend("format" = "uuid"))]
@@ -191,21 +182,42 @@ pub(crate) struct SignedInUser<'a> {
 /// Whose a token is, or why it is not good.
 #[derive(Default, Serialize, JsonSchema)]
 pub(crate) struct Validated {
-    pub(crate) valid: bool,
+    valid: bool,
     /// Of a token that is not good.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("enum" = ["expired", "revoked", "malformed", "signature", null]))]
-    pub(crate) reason: Option<&'static str>,
+    reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) user_id: Option<String>,
+    user_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) username: Option<String>,
+    username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) roles: Option<Vec<String>>,
+    roles: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) permissions: Option<PermissionSet>,
+    permissions: Option<PermissionSet>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) expires_at: Option<Instant>,
+    expires_at: Option<Instant>,
+}
+
+impl Validated {
+    pub(crate) fn good(principal: Principal, expires_at: Option<Instant>) -> Self {
+        Self {
+            valid: true,
+            reason: None,
+            user_id: Some(principal.id),
+            username: Some(principal.username),
+            roles: Some(principal.roles),
+            permissions: Some(principal.permissions),
+            expires_at,
+        }
+    }
+
+    pub(crate) fn refused(reason: &'static str) -> Self {
+        Self {
+            reason: Some(reason),
+            ..Self::default()
+        }
+    }
 }
 
 /// Who is asking.

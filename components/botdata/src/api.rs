@@ -1,7 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
-use vivesphere_http::StatusCode;
+use vivesphere_http::{RunQuery, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -64,7 +64,7 @@ pub fn describe() -> Api {
         "Seal anew what an older vault key has sealed",
     )
     .text("A worker's job entry; the scheduler calls it every hour.")
-    .query::<wire::Budget>()
+    .query::<RunQuery>()
     .gives::<wire::Rotated>()
     .conflict("sealed_data_damaged", DAMAGED);
     api

@@ -3,7 +3,7 @@
 use vivesphere_config as config;
 use vivesphere_crypto::{Vault, VaultKey};
 use vivesphere_domain::{Actor, Instant, apikeys, botdata, bots, parse_id};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_http::{Context, Problem, Reply, RunQuery};
 
 use crate::wire;
 
@@ -80,9 +80,7 @@ pub(crate) async fn reveal(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
-    let query: wire::Budget = context.query()?;
-    let budget = i64::from(query.budget_seconds.unwrap_or(4).min(55)) * 1000;
-    let started = Instant::now();
+    let time = context.query::<RunQuery>()?.begin();
     let vault = opened_vault().await?;
     let mut rotated = 0;
     loop {
@@ -90,12 +88,11 @@ pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
         let (keys, keys_left) = apikeys::vault::rewrap(&context.db, &vault, BATCH).await?;
         let (done, remaining) = (bots + keys, bots_left + keys_left);
         rotated += done;
-        let spent = Instant::now().millis_since(started);
-        if remaining == 0 || done == 0 || spent >= budget {
+        if remaining == 0 || done == 0 || Instant::now() >= time.end() {
             return Reply::ok(&wire::Rotated {
                 rotated,
                 remaining,
-                duration_ms: spent,
+                duration_ms: time.spent_ms(),
             });
         }
     }

@@ -29,14 +29,6 @@ pub(crate) struct Which {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Budget {
-    /// Seconds that the run may take: 4 when left out, 55 at most.
-    #[serde(default)]
-    pub(crate) budget_seconds: Option<u32>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct ToSeal {
     #[schemars(extend("format" = "uuid"))]
     pub(crate) apikey_id: String,

@@ -1,7 +1,7 @@
 //! The JSON of this component.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use vivesphere_domain::Instant;
 use vivesphere_domain::bots::Bot;
 
@@ -33,7 +33,7 @@ pub(crate) struct BotPatch {
     #[serde(default)]
     pub(crate) credentials: Option<Credentials>,
     /// `null` takes the persona away, a missing field leaves it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "vivesphere_http::given")]
     #[schemars(with = "Option<String>", extend("format" = "uuid"))]
     pub(crate) persona_id: Option<Option<String>>,
     /// A zone of the IANA database.
@@ -43,10 +43,6 @@ pub(crate) struct BotPatch {
     #[serde(default)]
     #[schemars(range(min = 1, max = 2400))]
     pub(crate) daily_post_limit: Option<u32>,
-}
-
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize, JsonSchema)]

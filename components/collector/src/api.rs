@@ -1,6 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
+use vivesphere_http::RunQuery;
 
 use crate::{ROUTES, wire};
 
@@ -17,7 +18,7 @@ pub fn describe() -> Api {
         "Read the counts that are due, within the day's budget",
     )
     .text("A worker's job entry; the scheduler calls it every minute.")
-    .query::<wire::RunQuery>()
+    .query::<RunQuery>()
     .gives::<wire::RunBody>();
     api
 }

@@ -14,7 +14,7 @@ use vivesphere_domain::settings::table::collector as setting;
 use vivesphere_domain::x_rate_limits::Allowance;
 use vivesphere_domain::{Error, Instant};
 use vivesphere_http::access_tokens::{NoToken, Tokens};
-use vivesphere_http::{Context, Problem, Reply, hand_over};
+use vivesphere_http::{Context, Problem, Reply, RunQuery, hand_over};
 use vivesphere_x_api::{CallError, Client, Lookup, PublicMetrics, Vocabulary};
 
 use crate::decide::{self, PutOff, Whose};
@@ -22,8 +22,6 @@ use crate::wire;
 
 /// Calls in flight at once.
 const AT_ONCE: usize = 8;
-const DEFAULT_BUDGET_SECONDS: u32 = 4;
-const MAX_BUDGET_SECONDS: u32 = 55;
 
 struct Run {
     db: Database,
@@ -42,16 +40,10 @@ enum Failure {
 }
 
 pub(crate) async fn run(context: Context) -> Result<Reply, Problem> {
-    let query: wire::RunQuery = context.query()?;
-    let budget = query
-        .budget_seconds
-        .unwrap_or(DEFAULT_BUDGET_SECONDS)
-        .min(MAX_BUDGET_SECONDS);
-    let started = Instant::now();
-    let end = started.plus(Duration::from_secs(budget.into()));
+    let time = context.query::<RunQuery>()?.begin();
     let run = Run::new(&context).await?;
     let mut done = wire::RunBody::default();
-    run.read_due(&mut done, end).await?;
+    run.read_due(&mut done, time.end()).await?;
     done.stopped = collector_stop::current(&run.db)
         .await?
         .map(|stop| wire::StopBody {
@@ -59,7 +51,7 @@ pub(crate) async fn run(context: Context) -> Result<Reply, Problem> {
             code: stop.code,
             detail: stop.detail,
         });
-    done.duration_ms = Instant::now().millis_since(started);
+    done.duration_ms = time.spent_ms();
     Reply::ok(&done)
 }
 

@@ -1,16 +1,8 @@
 //! The JSON of this component.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use vivesphere_domain::Instant;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RunQuery {
-    /// Seconds that the run may take: 4 when left out, 55 at most.
-    #[serde(default)]
-    pub(crate) budget_seconds: Option<u32>,
-}
 
 /// What a run has done.
 #[derive(Debug, Default, Serialize, JsonSchema)]

@@ -3,15 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RunQuery {
-    /// Seconds that the run may take, 55 at most.
-    #[serde(default)]
-    pub(crate) budget_seconds: Option<u32>,
-}
+use serde::Serialize;
 
 /// Numbers by category.
 pub(crate) type ByType<T> = BTreeMap<&'static str, T>;

@@ -1,7 +1,7 @@
 //! The JSON of this component.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use vivesphere_domain::Instant;
 use vivesphere_domain::personas::{
     Persona, PersonaChange, PersonaFields, PersonaFilter, PersonaVersion, Rule,
@@ -72,7 +72,7 @@ pub(crate) struct PersonaPatch {
     #[serde(default)]
     language: Option<String>,
     /// `null` takes the region away, a missing field leaves it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "vivesphere_http::given")]
     region: Option<Option<String>>,
     #[serde(default)]
     style_rules: Option<Vec<String>>,
@@ -80,10 +80,6 @@ pub(crate) struct PersonaPatch {
     banned_terms: Option<Vec<String>>,
     #[serde(default)]
     disclosure: Option<String>,
-}
-
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
 }
 
 impl From<PersonaPatch> for PersonaChange {
@@ -166,12 +162,9 @@ pub(crate) struct PreviewRequest {
     pub(crate) topic: Option<String>,
 }
 
+// Without a doc comment: it would be taken for that of the bodies it stands in.
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct PersonaBody {
-    #[schemars(extend("format" = "uuid"))]
-    persona_id: String,
-    #[schemars(extend("format" = "uuid"))]
-    owner_id: String,
+struct FieldsBody {
     name: String,
     purpose: String,
     tone: String,
@@ -181,18 +174,11 @@ pub(crate) struct PersonaBody {
     style_rules: Vec<String>,
     banned_terms: Vec<String>,
     disclosure: String,
-    bot_ids: Vec<String>,
-    version: i64,
-    created_at: Instant,
-    updated_at: Instant,
 }
 
-impl From<Persona> for PersonaBody {
-    fn from(persona: Persona) -> Self {
-        let fields = persona.fields;
+impl From<PersonaFields> for FieldsBody {
+    fn from(fields: PersonaFields) -> Self {
         Self {
-            persona_id: persona.persona_id,
-            owner_id: persona.owner_id,
             name: fields.name,
             purpose: fields.purpose,
             tone: fields.tone,
@@ -202,6 +188,30 @@ impl From<Persona> for PersonaBody {
             style_rules: fields.style_rules,
             banned_terms: fields.banned_terms,
             disclosure: fields.disclosure,
+        }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct PersonaBody {
+    #[schemars(extend("format" = "uuid"))]
+    persona_id: String,
+    #[schemars(extend("format" = "uuid"))]
+    owner_id: String,
+    #[serde(flatten)]
+    fields: FieldsBody,
+    bot_ids: Vec<String>,
+    version: i64,
+    created_at: Instant,
+    updated_at: Instant,
+}
+
+impl From<Persona> for PersonaBody {
+    fn from(persona: Persona) -> Self {
+        Self {
+            persona_id: persona.persona_id,
+            owner_id: persona.owner_id,
+            fields: persona.fields.into(),
             bot_ids: persona.bot_ids,
             version: persona.version,
             created_at: persona.created_at,
@@ -213,33 +223,17 @@ impl From<Persona> for PersonaBody {
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct PersonaVersionBody {
     version: i64,
-    name: String,
-    purpose: String,
-    tone: String,
-    interests: Vec<String>,
-    language: String,
-    region: Option<String>,
-    style_rules: Vec<String>,
-    banned_terms: Vec<String>,
-    disclosure: String,
+    #[serde(flatten)]
+    fields: FieldsBody,
     changed_by: String,
     changed_at: Instant,
 }
 
 impl From<PersonaVersion> for PersonaVersionBody {
     fn from(version: PersonaVersion) -> Self {
-        let fields = version.fields;
         Self {
             version: version.version,
-            name: fields.name,
-            purpose: fields.purpose,
-            tone: fields.tone,
-            interests: fields.interests,
-            language: fields.language,
-            region: fields.region,
-            style_rules: fields.style_rules,
-            banned_terms: fields.banned_terms,
-            disclosure: fields.disclosure,
+            fields: version.fields.into(),
             changed_by: version.changed_by,
             changed_at: version.changed_at,
         }

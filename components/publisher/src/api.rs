@@ -1,6 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
+use vivesphere_http::RunQuery;
 
 use crate::{ROUTES, job};
 
@@ -17,7 +18,7 @@ pub fn describe() -> Api {
         "Publish what is due and look for what is in doubt",
     )
     .text("A worker's job entry; the scheduler calls it every five seconds.")
-    .query::<job::Query>()
+    .query::<RunQuery>()
     .gives::<job::Done>();
     api
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use vivesphere_config as config;
 use vivesphere_crypto::random;
 use vivesphere_db::Database;
@@ -12,7 +12,7 @@ use vivesphere_domain::publishing::{self, Claimed, Effect, Outcome};
 use vivesphere_domain::settings::table::publisher as setting;
 use vivesphere_domain::{Actor, Instant};
 use vivesphere_http::access_tokens::Tokens;
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_http::{Context, Problem, Reply, RunQuery};
 use vivesphere_x_api::{Client, CreateOutcome, NewPost};
 
 use crate::decide::{self, Rules};
@@ -20,16 +20,6 @@ use crate::reconcile;
 
 /// Calls in flight at once, each for another bot.
 const AT_ONCE: usize = 32;
-const DEFAULT_BUDGET_SECONDS: u32 = 4;
-const MAX_BUDGET_SECONDS: u32 = 55;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Query {
-    /// Seconds that the run may take: 4 when left out, 55 at most.
-    #[serde(default)]
-    budget_seconds: Option<u32>,
-}
 
 /// What a run has done.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -64,22 +54,16 @@ struct Run {
 }
 
 pub(crate) async fn run(context: Context) -> Result<Reply, Problem> {
-    let query: Query = context.query()?;
-    let budget = query
-        .budget_seconds
-        .unwrap_or(DEFAULT_BUDGET_SECONDS)
-        .min(MAX_BUDGET_SECONDS);
-    let started = Instant::now();
-    let end = started.plus(Duration::from_secs(budget.into()));
+    let time = context.query::<RunQuery>()?.begin();
     let run = Run::new(&context).await?;
     let delay = i64::try_from(run.template.reconcile_delay.as_millis()).unwrap_or(i64::MAX);
     let timeout = i64::try_from(run.timeout.as_millis()).unwrap_or(i64::MAX);
     publishing::recover(&run.db, &run.actor, timeout, delay).await?;
     let mut done = Done::default();
-    run.look_for_doubts(&mut done, end).await?;
-    run.send_due(&mut done, end).await?;
+    run.look_for_doubts(&mut done, time.end()).await?;
+    run.send_due(&mut done, time.end()).await?;
     done.remaining = publishing::remaining(&run.db).await?;
-    done.duration_ms = Instant::now().millis_since(started);
+    done.duration_ms = time.spent_ms();
     Reply::ok(&done)
 }
 

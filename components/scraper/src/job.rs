@@ -16,7 +16,7 @@ use vivesphere_domain::{Actor, Error, Instant};
 use vivesphere_feeds::momentum::HalfLife;
 use vivesphere_feeds::topics::Topics;
 use vivesphere_feeds::{Document, ReadError, feed, page};
-use vivesphere_http::{Context, Problem, Reply};
+use vivesphere_http::{Context, Problem, Reply, TimeBudget};
 
 use crate::outcome::{Got, Missed, next_fetch};
 use crate::web::{Errand, Page, Web};
@@ -24,8 +24,7 @@ use crate::{hacker_news, robots, wire, x_trends};
 
 /// Sources that are fetched at once.
 const AT_ONCE: usize = 8;
-const DEFAULT_BUDGET_SECONDS: u32 = 8;
-const MAX_BUDGET_SECONDS: u32 = 55;
+const DEFAULT_SECONDS: u32 = 8;
 /// How long one source may take, its waits and redirects included.
 const ERRAND: Duration = Duration::from_secs(60);
 /// Longer than an errand with its last request, so that nobody else begins it meanwhile.
@@ -53,19 +52,14 @@ enum Done {
 
 pub(crate) async fn run(context: Context) -> Result<Reply, Problem> {
     let query: wire::RunQuery = context.query()?;
-    let budget = query
-        .budget_seconds
-        .unwrap_or(DEFAULT_BUDGET_SECONDS)
-        .min(MAX_BUDGET_SECONDS);
-    let started = Instant::now();
-    let end = started.plus(Duration::from_secs(budget.into()));
+    let time = TimeBudget::of(query.budget_seconds.unwrap_or(DEFAULT_SECONDS));
     let run = Run::new(&context).await?;
     let mut body = wire::RunBody::default();
-    run.fetch_due(&mut body, end).await?;
-    let done = trends::upkeep(&context.db, run.half_life, run.kept, end).await?;
+    run.fetch_due(&mut body, time.end()).await?;
+    let done = trends::upkeep(&context.db, run.half_life, run.kept, time.end()).await?;
     (body.scored, body.deleted) = (done.scored, done.deleted);
     body.remaining = trends::due(&context.db).await?;
-    body.duration_ms = Instant::now().millis_since(started);
+    body.duration_ms = time.spent_ms();
     Reply::ok(&body)
 }
 
@@ -238,19 +232,23 @@ impl Run {
             document.minutes_between_fetches,
             chance(),
         );
-        let mut topics = self.topics.lock().await;
-        let topics = match &mut *topics {
+        let mut kept = self.topics.lock().await;
+        // Taken out, and put back with the commit: new topics of a transaction that is rolled back
+        // are nowhere, and no other document's items may be put under them.
+        let mut topics = match kept.take() {
             Some(topics) => topics,
-            none => none.insert(trends::known_topics(db).await?),
+            None => trends::known_topics(db).await?,
         };
         let transaction = db.relaxed_transaction().await?;
+        let half_life = self.half_life;
         let recorded =
-            trends::record(&transaction, topics, claimed, &document, self.half_life, at).await?;
+            trends::record(&transaction, &mut topics, claimed, &document, half_life, at).await?;
         fetched.new_items = recorded.new_items;
         if !trends::fetched(&transaction, claimed, &fetched).await? {
             return Ok(Done::Postponed);
         }
         transaction.commit().await?;
+        *kept = Some(topics);
         Ok(Done::Fetched(recorded))
     }
 }

@@ -34,7 +34,12 @@ fn state(
     Ok((absolute, loaded.config))
 }
 
+/// How far this process stands back. The checks of a copy compute for seconds without a pause.
+const NICENESS: i32 = 10;
+
 pub(super) fn backup(arguments: &BackupArguments) -> anyhow::Result<ExitCode> {
+    // What is served meanwhile goes first. Where that cannot be had, the two take turns.
+    let _ = rustix::process::nice(NICENESS);
     let (state_dir, config) = state(
         arguments.state_dir.as_deref(),
         arguments.runtime_config_file.as_deref(),

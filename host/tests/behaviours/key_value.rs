@@ -3,8 +3,8 @@
 
 use serde_json::json;
 use vivesphere::application::KeyValueStore;
+use vivesphere_tests::redis::Redis;
 
-use crate::support::redis::Redis;
 use crate::support::{Answer, App, Caller, Host};
 
 const TWO_STORES: &str = r#"key_value_stores = ["default", "other"]"#;
@@ -185,7 +185,7 @@ async fn in_a_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_redis_server() {
-    let Some(redis) = Redis::start().await else {
+    let Some(redis) = Redis::start() else {
         eprintln!("skipped: redis-server is not installed");
         return;
     };
@@ -200,7 +200,7 @@ async fn on_redis_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_server_that_is_away_is_an_error_for_the_component() {
-    let Some(redis) = Redis::start().await else {
+    let Some(redis) = Redis::start() else {
         eprintln!("skipped: redis-server is not installed");
         return;
     };

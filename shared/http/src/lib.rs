@@ -26,16 +26,18 @@ mod reply;
 mod request_counts;
 mod route;
 mod routing;
+mod run;
 mod serve;
 
 pub use authenticate::verify;
 pub use context::Context;
 pub use hand_over::hand_over;
 pub use list::List;
-pub use parsing::json;
+pub use parsing::{given, json};
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use reply::{Reply, ReplyStream};
 pub use route::{Access, Handler, HandlerFuture, Route, RouteClass, Verb};
+pub use run::{RunQuery, TimeBudget};
 pub use serve::serve;
 
 pub use http::{HeaderValue, Method, StatusCode, header};

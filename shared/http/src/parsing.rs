@@ -2,6 +2,7 @@
 //! sent to the wrong place. Names of fields are told, values are not.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use crate::{FieldError, Problem};
 
@@ -39,6 +40,17 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })?;
     deserializer.end().map_err(|error| not_json(&error))?;
     Ok(value)
+}
+
+/// For `#[serde(default, deserialize_with = "vivesphere_http::given")]`: a field that is there is
+/// `Some`, `null` too; one that is missing is `None`. So a change can take a value away.
+///
+/// # Errors
+/// What `T` cannot be read from.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 /// 400 for a query or a form that cannot be read.

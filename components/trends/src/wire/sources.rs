@@ -1,7 +1,7 @@
 //! The JSON of sources.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use vivesphere_domain::trends::{
     Health, PagePermission, PageSelectors, Source, SourceChange, SourceFields, SourceFilter, Target,
 };
@@ -165,25 +165,19 @@ pub(crate) struct SourcePatch {
     #[serde(default)]
     permission: Option<NewPermission>,
     /// `null` takes it away, a missing field leaves it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "vivesphere_http::given")]
     language: Option<Option<String>>,
     /// `null` takes it away, a missing field leaves it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "vivesphere_http::given")]
     category: Option<Option<String>>,
     #[serde(default)]
     weight: Option<f64>,
     /// `null` takes it away, a missing field leaves it.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "vivesphere_http::given")]
     interval_seconds: Option<Option<i64>>,
     /// `true` also starts one again that was stopped.
     #[serde(default)]
     enabled: Option<bool>,
-}
-
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 impl SourcePatch {

@@ -1,7 +1,6 @@
 //! An application on a host in this process, and somebody who calls it.
 
 pub(crate) mod raw;
-pub(crate) mod redis;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
