@@ -18,7 +18,7 @@ mod table;
 
 #[cfg(feature = "guest")]
 pub use guest::{
-    Misconfigured, boolean, integer, key, load, optional_key, optional_secret_text, optional_text,
+    Misconfigured, boolean, integer, key, optional_key, optional_secret_text, optional_text,
     secret_text, text, url,
 };
 pub use secret::Secret;

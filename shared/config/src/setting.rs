@@ -139,10 +139,35 @@ impl Setting {
     /// # Errors
     /// [`Malformed`] when the text does not have the setting's form.
     pub fn parse(&self, text: &str) -> Result<Value, Malformed> {
+        match self.kind {
+            Kind::Url { .. } => self.parse_url(text),
+            _ => self.parse_other(text),
+        }
+    }
+
+    /// As [`Setting::parse`], of a setting that holds a URL.
+    pub(crate) fn parse_url(&self, text: &str) -> Result<Value, Malformed> {
+        self.parse_by(text, |kind, text| match kind {
+            Kind::Url { path } => parse_url(text, path).map(Value::Url),
+            _ => None,
+        })
+    }
+
+    /// As [`Setting::parse`], of any other setting: a component that is granted no URL does not
+    /// carry what reads one, which is 50 kB.
+    pub(crate) fn parse_other(&self, text: &str) -> Result<Value, Malformed> {
+        self.parse_by(text, Kind::parse)
+    }
+
+    fn parse_by(
+        &self,
+        text: &str,
+        parse: impl FnOnce(Kind, &str) -> Option<Value>,
+    ) -> Result<Value, Malformed> {
         if text.is_empty() && self.may_be_empty {
             return Ok(Value::Absent);
         }
-        self.kind.parse(text).ok_or_else(|| Malformed {
+        parse(self.kind, text).ok_or_else(|| Malformed {
             setting: self.name,
             expected: self.expected(),
         })
@@ -150,6 +175,7 @@ impl Setting {
 }
 
 impl Kind {
+    /// Every kind's value but a URL.
     fn parse(self, text: &str) -> Option<Value> {
         match self {
             Kind::Text { min, max } => {
@@ -157,7 +183,7 @@ impl Kind {
                 let fits = (min..=max).contains(&length) && one_line(text);
                 fits.then(|| Value::Text(text.to_owned()))
             }
-            Kind::Url { path } => parse_url(text, path).map(Value::Url),
+            Kind::Url { .. } => None,
             Kind::Secret32 => parse_key(text).map(|key| Value::Key(Secret::new(key))),
             Kind::Password { min } => {
                 let fits = text.chars().count() >= min && one_line(text);

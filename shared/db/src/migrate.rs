@@ -16,47 +16,45 @@ use crate::{Error, Row, Transaction};
 pub struct Migration {
     /// Its number: the file name's first four digits.
     pub version: i64,
-    /// The rest of the file name.
+    /// The file's name, without its ending.
     pub name: &'static str,
-    /// The file's text.
-    pub sql: &'static str,
+    /// SHA-256 of the file's text, in hexadecimal.
+    checksum: &'static str,
+    /// Where its text is among all of them, which come packed.
+    start: usize,
+    end: usize,
 }
 
-macro_rules! migration {
-    ($version:literal, $name:literal) => {
-        Migration {
-            version: $version,
-            name: $name,
-            sql: include_str!(concat!("../../../migrations/", $name, ".sql")),
-        }
-    };
+/// Every migration, in order, as the build found them in `migrations/`.
+// Not a `const`: each use of one would carry its own copy.
+pub static MIGRATIONS: &[Migration] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// Far more than all of them together.
+const LIMIT: usize = 16 << 20;
+
+/// The texts of all migrations, one after the other.
+fn texts() -> Vec<u8> {
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/migrations"));
+    miniz_oxide::inflate::decompress_to_vec_with_limit(packed, LIMIT).unwrap_or_default()
 }
 
-/// Every migration, in order. A new file in `migrations/` gets a line here; a test compares.
-// Not a `const`: each use of one would carry its own copy of the texts.
-pub static MIGRATIONS: &[Migration] = &[
-    migration!(1, "0001_identity"),
-    migration!(2, "0002_bots"),
-    migration!(3, "0003_posts"),
-    migration!(4, "0004_settings"),
-    migration!(5, "0005_roles"),
-    migration!(6, "0006_access_keys"),
-    migration!(7, "0007_apikeys"),
-    migration!(8, "0008_logs"),
-    migration!(9, "0009_audit_chain"),
-    migration!(10, "0010_personas"),
-    migration!(11, "0011_trends"),
-    migration!(12, "0012_metrics"),
-];
+impl Migration {
+    /// Its text, out of all of them.
+    fn sql<'a>(&self, texts: &'a [u8]) -> Result<&'a str, Error> {
+        texts
+            .get(self.start..self.end)
+            .and_then(|text| std::str::from_utf8(text).ok())
+            .ok_or_else(|| Error::Migration {
+                version: self.version,
+                reason: "its text cannot be unpacked".to_owned(),
+            })
+    }
+}
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
 
 thread_local! {
     static APPLIED: Cell<bool> = const { Cell::new(false) };
-    static CHECKSUMS: Vec<String> = MIGRATIONS
-        .iter()
-        .map(|migration| checksum(migration.sql))
-        .collect();
 }
 
 /// How often a database that others are migrating is asked again, with the busy timeout of
@@ -132,15 +130,16 @@ async fn apply(transaction: Transaction) -> Result<(), Error> {
     // Read again under the lock: another instance may have been first.
     let applied = rows(transaction.query(APPLIED_ROWS, []).await?)?;
     check(&applied)?;
+    let texts = texts();
     for migration in MIGRATIONS.iter().skip(applied.len()) {
-        for statement in statements(migration.sql) {
+        for statement in statements(migration.sql(&texts)?) {
             transaction.execute(&statement, []).await?;
         }
         transaction
             .execute(
                 "INSERT INTO schema_migrations (version, name, checksum, applied_at)
                  VALUES (?, ?, ?, CAST(unixepoch('subsec') * 1000 AS INTEGER))",
-                crate::params![migration.version, migration.name, checksum(migration.sql)],
+                crate::params![migration.version, migration.name, migration.checksum],
             )
             .await?;
     }
@@ -172,7 +171,7 @@ fn check(applied: &[(i64, String)]) -> Result<(), Error> {
         let reason = match MIGRATIONS.get(position) {
             None => "the database was written by a newer build",
             Some(migration) if migration.version != *version => "a migration is missing",
-            Some(_) if !CHECKSUMS.with(|sums| sums.get(position) == Some(sum)) => {
+            Some(migration) if migration.checksum != sum => {
                 "the file was changed after it was applied"
             }
             Some(_) => continue,
@@ -183,10 +182,6 @@ fn check(applied: &[(i64, String)]) -> Result<(), Error> {
         });
     }
     Ok(())
-}
-
-fn checksum(sql: &str) -> String {
-    vivesphere_crypto::sha256_hex(sql.as_bytes())
 }
 
 /// Splits a migration into statements: Spin runs one at a time. A statement ends with a line
@@ -226,6 +221,14 @@ mod tests {
         files.sort();
         let embedded: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();
         assert_eq!(files, embedded);
+        let texts = texts();
+        for migration in MIGRATIONS {
+            let file = std::fs::read_to_string(format!("{folder}/{}.sql", migration.name));
+            let sql = migration.sql(&texts).expect("its text");
+            assert_eq!(file.expect("its file"), sql);
+            let checksum = vivesphere_crypto::sha256_hex(sql.as_bytes());
+            assert_eq!(checksum, migration.checksum);
+        }
         for (position, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(migration.version, position as i64 + 1);
             assert!(
@@ -249,12 +252,12 @@ mod tests {
     fn a_changed_a_missing_and_a_newer_migration_are_refused() {
         let good: Vec<(i64, String)> = MIGRATIONS
             .iter()
-            .map(|migration| (migration.version, checksum(migration.sql)))
+            .map(|migration| (migration.version, migration.checksum.to_owned()))
             .collect();
         assert!(check(&good).is_ok());
         assert!(check(&good[..1]).is_ok());
         let mut changed = good.clone();
-        changed[0].1 = checksum("something else");
+        changed[0].1 = "something else".to_owned();
         assert!(matches!(
             check(&changed),
             Err(Error::Migration { version: 1, .. })
