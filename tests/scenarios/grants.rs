@@ -373,9 +373,9 @@ fn only_the_scraper_reaches_the_parser() {
     let manifest = manifest();
     for (name, component) in manifest["component"].as_table().unwrap() {
         let hosts = texts(component.get("allowed_outbound_hosts"));
-        let reaches = hosts.iter().any(|host| {
-            host.contains("parser") || host.contains("self") || host.contains('*')
-        });
+        let reaches = hosts
+            .iter()
+            .any(|host| host.contains("parser") || host.contains("self") || host.contains('*'));
         assert_eq!(reaches, name == "scraper", "{name}: {hosts:?}");
     }
 }

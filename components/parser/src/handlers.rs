@@ -8,7 +8,9 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use serde::Serialize;
 use url::Url;
 use vivesphere_feeds::limits::Deadline;
-use vivesphere_feeds::{ReadError, Selectors, feed, hacker_news_item, hacker_news_list, page};
+use vivesphere_feeds::{
+    ReadError, Selectors, feed, hacker_news_item, hacker_news_list, page, x_trends,
+};
 
 use crate::wire::{Problem, Query};
 
@@ -20,6 +22,7 @@ enum Reader {
     Page,
     HackerNewsList,
     HackerNewsItem,
+    XTrends,
 }
 
 /// Answers one request.
@@ -52,6 +55,7 @@ where
         "/page" => Reader::Page,
         "/hacker-news/list" => Reader::HackerNewsList,
         "/hacker-news/item" => Reader::HackerNewsItem,
+        "/x-trends" => Reader::XTrends,
         _ => return Err(Problem::not_found()),
     };
     if parts.method != Method::POST {
@@ -89,6 +93,7 @@ fn found(reader: &Reader, query: &Query, bytes: &[u8]) -> Result<Vec<u8>, Proble
         }
         Reader::HackerNewsList => json(hacker_news_list(bytes)),
         Reader::HackerNewsItem => json(hacker_news_item(bytes)),
+        Reader::XTrends => json(x_trends(bytes)),
     }
 }
 
@@ -146,6 +151,13 @@ mod tests {
         assert_eq!(ask("POST", &path, "null").2, Value::Null);
         let item = ask("POST", &path, r#"{"id": 7, "title": "Show"}"#).2;
         assert_eq!(item["key"], "7");
+        let trends = r##"[["#A &amp; b", 5], ["#", null]]"##;
+        let items = ask("POST", &format!("/x-trends?{LIMITS}"), trends).2;
+        assert_eq!(items.as_array().map(Vec::len), Some(1));
+        assert_eq!(
+            (&items[0]["title"], &items[0]["volume"]),
+            (&json!("#A & b"), &json!(5))
+        );
     }
 
     #[test]
@@ -166,7 +178,11 @@ mod tests {
             ("POST", &format!("{feed}&more=1"), 400, "malformed_request"),
         ] {
             let (answered, _, problem) = ask(method, path, "<rss/>");
-            assert_eq!((answered, &problem["code"]), (status, &json!(code)), "{path}");
+            assert_eq!(
+                (answered, &problem["code"]),
+                (status, &json!(code)),
+                "{path}"
+            );
         }
     }
 }

@@ -13,8 +13,8 @@ use vivesphere_domain::trends::{
     self, Claimed, Failure, Fetched, Kept, Recorded, Target, Validators,
 };
 use vivesphere_domain::{Actor, Error, Instant};
-use vivesphere_feeds::momentum::HalfLife;
 use vivesphere_feeds::Selectors;
+use vivesphere_feeds::momentum::HalfLife;
 use vivesphere_feeds::topics::Topics;
 use vivesphere_http::{Context, Problem, Reply};
 

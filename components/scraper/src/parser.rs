@@ -80,6 +80,15 @@ impl Parser {
             .await
     }
 
+    /// The items of trends of X, by name and number of posts: people wrote the names.
+    pub(crate) async fn x_trends(
+        &self,
+        trends: &[(String, Option<u64>)],
+    ) -> Result<Vec<Item>, Missed> {
+        let body = serde_json::to_vec(trends).map_err(|_| Missed::failed("parser_failed"))?;
+        self.ask("/x-trends", limits(), body.into(), 200).await
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -135,6 +135,19 @@ pub async fn url(name: &str) -> Result<&'static Url, Misconfigured> {
     }
 }
 
+/// Scheme, host and port of a URL that has no path, without a slash at the end. For those who only
+/// append to it: nothing that takes URLs apart comes along. A component asks for a setting by this
+/// or by [`url`], not by both.
+///
+/// # Errors
+/// [`Misconfigured`], as it says; also when the setting is of another kind.
+pub async fn origin(name: &str) -> Result<&'static str, Misconfigured> {
+    match load(name, Setting::parse_origin).await? {
+        Value::Text(text) => Ok(text),
+        _ => Err(wrong_kind(name, "a URL without a path")),
+    }
+}
+
 /// Secret text that must be there.
 ///
 /// # Errors

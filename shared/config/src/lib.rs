@@ -19,7 +19,7 @@ mod table;
 #[cfg(feature = "guest")]
 pub use guest::{
     Misconfigured, boolean, integer, key, optional_key, optional_secret_text, optional_text,
-    secret_text, text, url,
+    origin, secret_text, text, url,
 };
 pub use secret::Secret;
 pub use setting::{Kind, Malformed, Setting, Value};

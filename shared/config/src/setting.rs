@@ -153,6 +153,14 @@ impl Setting {
         })
     }
 
+    /// Whether a text is scheme, host and port, of a setting that holds a URL without a path.
+    pub(crate) fn parse_origin(&self, text: &str) -> Result<Value, Malformed> {
+        self.parse_by(text, |kind, text| {
+            let origin = matches!(kind, Kind::Url { path: false }) && is_origin(text);
+            origin.then(|| Value::Text(text.trim_end_matches('/').to_owned()))
+        })
+    }
+
     /// As [`Setting::parse`], of any other setting: a component that is granted no URL does not
     /// carry what reads one, which is 50 kB.
     pub(crate) fn parse_other(&self, text: &str) -> Result<Value, Malformed> {
@@ -220,6 +228,40 @@ fn parse_url(text: &str, path: bool) -> Option<Url> {
     (plain && (path || url.path() == "/")).then_some(url)
 }
 
+/// Whether a text is `http(s)://host` or `http(s)://host:port`, with or without a slash behind it.
+/// The host is looked at by its letters only: whether there is such a one, a request finds out.
+fn is_origin(text: &str) -> bool {
+    let Some(rest) = ["https://", "http://"]
+        .into_iter()
+        .find_map(|scheme| text.strip_prefix(scheme))
+    else {
+        return false;
+    };
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    // An address of IPv6 is in brackets and has colons of its own.
+    let (host, port) = match authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        Some((address, "")) => (address, None),
+        Some((address, rest)) => (address, rest.strip_prefix(':').or(Some("no port"))),
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let in_brackets = authority.starts_with('[');
+    let known = |byte: u8| match in_brackets {
+        true => byte.is_ascii_hexdigit() || b":.".contains(&byte),
+        false => byte.is_ascii_alphanumeric() || b"-._".contains(&byte),
+    };
+    !host.is_empty()
+        && host.bytes().all(known)
+        && port.is_none_or(|port| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+        })
+}
+
 fn parse_key(text: &str) -> Option<[u8; 32]> {
     // Longer texts cannot be 32 bytes; they are not worth decoding.
     if text.len() > 44 {
@@ -229,4 +271,51 @@ fn parse_key(text: &str) -> Option<[u8; 32]> {
     let key = <[u8; 32]>::try_from(bytes.as_slice()).ok();
     bytes.zeroize();
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_url_without_a_path_is() {
+        for text in [
+            "https://api.x.com",
+            "https://api.x.com/",
+            "http://127.0.0.1:3000",
+            "http://[::1]:80/",
+            "http://[::1]",
+            "http://xn--bcher-kva.example",
+            "http://localhost:65535",
+        ] {
+            assert!(
+                is_origin(text) && parse_url(text, false).is_some(),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "api.x.com",
+            "ftp://api.x.com",
+            "https://",
+            "https:///",
+            "https://api.x.com/2",
+            "https://api.x.com//",
+            "https://api.x.com?a",
+            "https://api.x.com#a",
+            "https://user@api.x.com",
+            "https://user:word@api.x.com",
+            "https://api.x.com:",
+            "https://api.x.com:x",
+            "https://api.x.com:65536",
+            " https://api.x.com",
+            "https://api. x.com",
+            "https://[::1",
+            "https://[::1]80",
+            "https://[]",
+            "https://bücher.example",
+        ] {
+            assert!(!is_origin(text), "{text}");
+        }
+    }
 }

@@ -13,7 +13,8 @@ use crate::decode;
 use crate::document::{Document, ReadError};
 use crate::feed::{Draft, add};
 use crate::limits::{
-    DOCUMENT_BYTES, Deadline, ELEMENTS_AT_ONCE, FIELD_BYTES, HTML_MEMORY, ITEMS, PAGE_COMBINATORS, PAGE_DEPTH, PAGE_ELEMENTS,
+    DOCUMENT_BYTES, Deadline, ELEMENTS_AT_ONCE, FIELD_BYTES, HTML_MEMORY, ITEMS, PAGE_COMBINATORS,
+    PAGE_DEPTH, PAGE_ELEMENTS,
 };
 use crate::text::{floor, references};
 
@@ -137,7 +138,6 @@ impl Found {
     }
 }
 
-
 /// Reads a page. `base` is where it was fetched, `charset` what the answer's header says.
 ///
 /// # Errors
@@ -223,9 +223,8 @@ fn rewrite(text: &str, parsed: &Parsed, found: &Shared) -> Result<(), ReadError>
     let begins = found.clone();
     handlers.push((
         std::borrow::Cow::Borrowed(&parsed.item),
-        ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
-            begin(&begins, element)
-        }),
+        ElementContentHandlers::default()
+            .element(move |element: &mut Element<'_, '_>| begin(&begins, element)),
     ));
     let linked = found.clone();
     handlers.push((
