@@ -154,6 +154,7 @@ impl Setting {
     }
 
     /// Whether a text is scheme, host and port, of a setting that holds a URL without a path.
+    #[cfg(feature = "guest")]
     pub(crate) fn parse_origin(&self, text: &str) -> Result<Value, Malformed> {
         self.parse_by(text, |kind, text| {
             let origin = matches!(kind, Kind::Url { path: false }) && is_origin(text);
@@ -230,6 +231,7 @@ fn parse_url(text: &str, path: bool) -> Option<Url> {
 
 /// Whether a text is `http(s)://host` or `http(s)://host:port`, with or without a slash behind it.
 /// The host is looked at by its letters only: whether there is such a one, a request finds out.
+#[cfg(any(test, feature = "guest"))]
 fn is_origin(text: &str) -> bool {
     let Some(rest) = ["https://", "http://"]
         .into_iter()
