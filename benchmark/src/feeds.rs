@@ -100,7 +100,58 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
     let memory = last["memory_bytes"].as_f64().context("no memory")?;
     let what = "memory of that worker";
     table.add(what, memory / MEBIBYTE, "MiB", Wanted::AtMost(64.0));
-    hostile(table).await
+    hostile(table).await?;
+    parser(table, &documents).await
+}
+
+/// The same by the application's own parser, a request each, within the limits that the scraper tells
+/// it: more memory than that, and it would be gone.
+async fn parser(table: &mut Table, documents: &[String]) -> anyhow::Result<()> {
+    let mut application = Application::bare(&cargo::host())?;
+    application.restart().await?;
+    let url = |path| {
+        format!(
+            "http://{}/{path}url=https://feeds.example/&document_bytes=2097152\
+             &memory_bytes=67108864&milliseconds=2000",
+            application.address
+        )
+    };
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let started = Instant::now();
+    for document in documents {
+        let response = client
+            .post(url("feed?"))
+            .body(document.clone())
+            .send()
+            .await?;
+        ensure!(response.status() == 200, "{}", response.status());
+        response.bytes().await?;
+    }
+    let rate = documents.len() as f64 / started.elapsed().as_secs_f64();
+    let what = "the same documents read by the parser, a request each, one after the other";
+    table.add(what, rate, "documents/s", Wanted::AtLeast(200.0));
+    let mut longest = Duration::ZERO;
+    // What is longer than may be is not sent to it.
+    for document in bad().into_iter().filter(|text| text.len() <= 2 << 20) {
+        let path = match document.starts_with("<!doctype html>") {
+            true => "page?item=div%20.x&title=h3&",
+            false => "feed?",
+        };
+        let started = Instant::now();
+        let response = client.post(url(path)).body(document).send().await?;
+        // Read in part, or refused for what it is; a reader that trapped would be a 5xx.
+        ensure!(
+            [200, 422].contains(&response.status().as_u16()),
+            "{}",
+            response.status()
+        );
+        response.bytes().await?;
+        longest = longest.max(started.elapsed());
+    }
+    let what = "the slowest of the hostile documents in the parser, within 64 MiB";
+    let seconds = longest.as_secs_f64();
+    table.add(what, seconds, "s", Wanted::AtMost(2.0));
+    Ok(())
 }
 
 async fn hostile(table: &mut Table) -> anyhow::Result<()> {

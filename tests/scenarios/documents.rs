@@ -81,7 +81,10 @@ fn components() -> String {
         let mut mounted: Vec<String> = mounted
             .iter()
             .filter(|trigger| trigger["component"].as_str() == Some(name))
-            .map(|trigger| format!("`{}`", trigger["route"].as_str().unwrap()))
+            .map(|trigger| match trigger["route"].as_str() {
+                Some(route) => format!("`{route}`"),
+                None => format!("none, only `{name}.spin.internal`"),
+            })
             .collect();
         let scheduled = manifest["trigger"]["cron"].as_array_of_tables().unwrap();
         mounted.extend(
@@ -294,7 +297,9 @@ fn every_path_and_route_that_a_document_names_is_there() {
     let paths = description["paths"].as_object().unwrap();
     let mut known: BTreeSet<String> = paths.keys().cloned().collect();
     for trigger in manifest()["trigger"]["http"].as_array_of_tables().unwrap() {
-        let route = trigger["route"].as_str().unwrap();
+        let Some(route) = trigger["route"].as_str() else {
+            continue;
+        };
         known.insert(route.trim_end_matches("/...").to_owned());
         known.insert(route.to_owned());
     }

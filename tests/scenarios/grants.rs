@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use toml_edit::{DocumentMut, Item};
+use toml_edit::{DocumentMut, Item, Table};
 use vivesphere_tests::build::repository;
 
 struct Grant {
@@ -235,7 +235,16 @@ fn expected() -> BTreeMap<&'static str, Grant> {
                     "x_request_timeout_seconds",
                 ],
                 databases: DEFAULT,
-                hosts: &["http://*:*", "https://*:*"],
+                hosts: &["http://*:*", "http://parser.spin.internal", "https://*:*"],
+            },
+        ),
+        // What takes strangers' documents apart has nothing that could be taken from it.
+        (
+            "parser",
+            Grant {
+                variables: &[],
+                databases: &[],
+                hosts: &[],
             },
         ),
         ("schedule-collect", scheduler()),
@@ -257,6 +266,11 @@ fn texts(item: Option<&Item>) -> BTreeSet<String> {
     array
         .map(|value| value.as_str().unwrap().to_owned())
         .collect()
+}
+
+fn variables(component: &Table) -> Vec<(&str, &Item)> {
+    let given = component.get("variables").and_then(Item::as_table_like);
+    given.into_iter().flat_map(|table| table.iter()).collect()
 }
 
 fn set(texts: &[&str]) -> BTreeSet<String> {
@@ -294,11 +308,11 @@ fn every_component_has_exactly_its_grants() {
             set(grant.hosts),
             "{name}"
         );
-        let variables = component["variables"].as_table_like().unwrap();
-        let names: BTreeSet<String> = variables.iter().map(|(key, _)| key.to_owned()).collect();
+        let variables = variables(component);
+        let names: BTreeSet<String> = variables.iter().map(|(key, _)| (*key).to_owned()).collect();
         assert_eq!(names, set(grant.variables), "{name}");
         // A grant under another name would be a grant all the same.
-        for (key, value) in variables.iter() {
+        for (key, value) in variables {
             let value = value.as_str().unwrap();
             if key == "job" {
                 assert_eq!(format!("schedule-{value}"), name);
@@ -326,7 +340,7 @@ fn the_keys_have_one_holder_each() {
     ] {
         let mut holders = Vec::new();
         for (name, component) in manifest["component"].as_table().unwrap() {
-            let variables = component["variables"].as_table_like().unwrap();
+            let variables = variables(component.as_table().unwrap());
             let reads = |value: &str| value.contains(&format!("{{{{ {secret} }}}}"));
             if variables
                 .iter()
@@ -355,10 +369,27 @@ fn only_the_scraper_reaches_the_open_web() {
 }
 
 #[test]
+fn only_the_scraper_reaches_the_parser() {
+    let manifest = manifest();
+    for (name, component) in manifest["component"].as_table().unwrap() {
+        let hosts = texts(component.get("allowed_outbound_hosts"));
+        let reaches = hosts
+            .iter()
+            .any(|host| host.contains("parser") || host.contains("self") || host.contains('*'));
+        assert_eq!(reaches, name == "scraper", "{name}: {hosts:?}");
+    }
+}
+
+#[test]
 fn only_what_is_meant_for_the_outside_has_a_route() {
     let manifest = manifest();
     for trigger in manifest["trigger"]["http"].as_array_of_tables().unwrap() {
-        let route = trigger["route"].as_str().unwrap();
+        let Some(route) = trigger["route"].as_str() else {
+            let private = trigger["route"]["private"].as_bool();
+            assert_eq!(private, Some(true));
+            assert_eq!(trigger["component"].as_str(), Some("parser"));
+            continue;
+        };
         assert!(
             route.starts_with("/api/v1/")
                 || ["/.well-known/jwks.json", "/docs/..."].contains(&route),

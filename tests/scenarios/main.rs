@@ -41,6 +41,7 @@ mod metrics;
 mod migrations;
 mod monitoring;
 mod openapi;
+mod parser;
 mod personas;
 mod personas_bots;
 mod pipeline;

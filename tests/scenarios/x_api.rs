@@ -62,8 +62,7 @@ fn client_of(fake: &FakeX) -> Client<Native> {
         .no_proxy()
         .build()
         .unwrap();
-    let base = fake.base_url.parse().unwrap();
-    Client::with_transport(base, Duration::from_millis(500), Native(http))
+    Client::with_transport(&fake.base_url, Duration::from_millis(500), Native(http))
 }
 
 async fn start() -> (FakeX, Account, Client<Native>) {
@@ -232,7 +231,7 @@ async fn natural_refusals() {
     drop(fake);
     // The connection that the client keeps is gone with the server.
     let fresh = Client::with_transport(
-        base.parse().unwrap(),
+        &base,
         Duration::from_secs(1),
         Native(reqwest::Client::builder().no_proxy().build().unwrap()),
     );

@@ -58,7 +58,7 @@ impl Stored {
 }
 
 pub(crate) async fn client() -> Result<Client, Problem> {
-    let base = config::url("x_api_base_url").await?.clone();
+    let base = config::origin("x_api_base_url").await?;
     let seconds = config::integer("x_request_timeout_seconds").await?;
     Ok(Client::new(base, Duration::from_secs(seconds)))
 }

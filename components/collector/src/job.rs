@@ -67,7 +67,7 @@ impl Run {
         let lease = timeout * 3 + Duration::from_secs(5);
         Ok(Self {
             db: context.db,
-            client: Client::new(config::url("x_api_base_url").await?.clone(), timeout)
+            client: Client::new(config::origin("x_api_base_url").await?, timeout)
                 .with_vocabulary(vocabulary),
             tokens: Tokens::new(context.request_id()),
             timeout,

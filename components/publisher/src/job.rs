@@ -78,7 +78,7 @@ impl Run {
         Ok(Self {
             db: context.db,
             actor: Actor::new(context.principal()?, context.request_id()),
-            client: Client::new(config::url("x_api_base_url").await?.clone(), timeout),
+            client: Client::new(config::origin("x_api_base_url").await?, timeout),
             tokens: Tokens::new(context.request_id()),
             timeout,
             template: Rules {

@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt as _};
 use http::{Request, header};
 use url::Url;
 use vivesphere_domain::trends::{self, Claimed, HackerNewsList, Validators};
-use vivesphere_feeds::{Document, Item, hacker_news_item, hacker_news_list, limits};
+use vivesphere_feeds::{Document, Item, limits};
 
 use crate::outcome::{Got, Missed};
 use crate::web::Errand;
@@ -25,8 +25,8 @@ pub(crate) async fn read(
 ) -> Result<Got, Missed> {
     let path = format!("/v0/{}stories.json", list.as_str());
     let (status, body) = get(errand, base, &path).await?;
-    let unreadable = |error: vivesphere_feeds::ReadError| Missed::unreadable(error.code(), status);
-    let mut ids = hacker_news_list(&body).map_err(unreadable)?;
+    let parser = &errand.web.parser;
+    let mut ids = parser.hacker_news_list(body, status).await?;
     ids.truncate(ITEMS);
     let keys: Vec<String> = ids.iter().map(u64::to_string).collect();
     let known = trends::known_items(&errand.web.db, &claimed.source_id, &keys)
@@ -45,8 +45,8 @@ pub(crate) async fn read(
                 }
                 let path = format!("/v0/item/{key}.json");
                 // One that cannot be had now is fetched the next time.
-                let (_, body) = get(errand, base, &path).await.ok()?;
-                hacker_news_item(&body).ok().flatten()
+                let (status, body) = get(errand, base, &path).await.ok()?;
+                parser.hacker_news_item(body, status).await.ok().flatten()
             }
         })
         .buffered(AT_ONCE)

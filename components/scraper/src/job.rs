@@ -13,12 +13,13 @@ use vivesphere_domain::trends::{
     self, Claimed, Failure, Fetched, Kept, Recorded, Target, Validators,
 };
 use vivesphere_domain::{Actor, Error, Instant};
+use vivesphere_feeds::Selectors;
 use vivesphere_feeds::momentum::HalfLife;
 use vivesphere_feeds::topics::Topics;
-use vivesphere_feeds::{Document, ReadError, feed, page};
 use vivesphere_http::{Context, Problem, Reply, TimeBudget};
 
 use crate::outcome::{Got, Missed, next_fetch};
+use crate::parser::Parser;
 use crate::web::{Errand, Page, Web};
 use crate::{hacker_news, robots, wire, x_trends};
 
@@ -82,6 +83,7 @@ impl Run {
                 allow_private: config::boolean("scrape_allow_private_addresses").await?,
                 spacing: seconds(settings.integer(&setting::HOST_SPACING_SECONDS).await?),
                 gates: RefCell::default(),
+                parser: Parser::default(),
             },
             actor: Actor::new(context.principal()?, context.request_id()),
             hacker_news: config::url("hacker_news_base_url").await?.clone(),
@@ -178,15 +180,12 @@ impl Run {
                 hacker_news::read(errand, &self.hacker_news, claimed, *list).await
             }
             Target::Feed { url } => {
-                let got = get(errand, url, &claimed.validators).await?;
-                document(got, |got| feed(&got.body, &got.url, got.charset.as_deref()))
+                let page = get(errand, url, &claimed.validators).await?;
+                document(errand, page, None).await
             }
             Target::Page { url, selectors, .. } => {
-                let got = get(errand, url, &claimed.validators).await?;
-                let selectors = selectors.selectors();
-                document(got, |got| {
-                    page(&got.body, &got.url, got.charset.as_deref(), &selectors)
-                })
+                let page = get(errand, url, &claimed.validators).await?;
+                document(errand, page, Some(&selectors.selectors())).await
             }
         }
     }
@@ -258,24 +257,24 @@ async fn get(errand: &Errand<'_>, url: &str, validators: &Validators) -> Result<
     errand.get(&url, validators).await
 }
 
-fn document(
+/// What a feed, or a page of which these selectors tell the items, says.
+async fn document(
+    errand: &Errand<'_>,
     page: Page,
-    read: impl FnOnce(&Page) -> Result<Document, ReadError>,
+    selectors: Option<&Selectors>,
 ) -> Result<Got, Missed> {
     if page.status == 304 {
         return Ok(Got::Unchanged {
             http_status: page.status,
         });
     }
-    match read(&page) {
-        Ok(document) => Ok(Got::Document {
-            document,
-            validators: page.validators,
-            http_status: Some(page.status),
-            fresh_for: page.fresh_for,
-        }),
-        Err(error) => Err(Missed::unreadable(error.code(), page.status)),
-    }
+    let document = errand.web.parser.document(&page, selectors).await?;
+    Ok(Got::Document {
+        document,
+        validators: page.validators,
+        http_status: Some(page.status),
+        fresh_for: page.fresh_for,
+    })
 }
 
 /// Without randomness every wait is at its longest; nothing else depends on it.

@@ -1,11 +1,13 @@
 //! The worker behind the `scrape` job: sources that are due are fetched, politely, and what they
-//! show becomes topics. The only component that reaches the open web.
+//! show becomes topics. The only component that reaches the open web; what came from there is read by
+//! another, `parser`.
 
 #[cfg(not(target_family = "wasm"))]
 pub mod api;
 mod hacker_news;
 mod job;
 mod outcome;
+mod parser;
 mod resolve;
 mod robots;
 mod web;

@@ -17,6 +17,7 @@ use vivesphere_feeds::{address, limits};
 use vivesphere_x_api::{Answer, RateLimits, SpinTransport, TransportError};
 
 use crate::outcome::Missed;
+use crate::parser::Parser;
 use crate::{resolve, robots};
 
 /// From the request to the last byte of the answer.
@@ -36,6 +37,8 @@ pub(crate) struct Web {
     pub(crate) spacing: Duration,
     /// By server: who looks for its robots.txt, and whether it could not be had, with what status.
     pub(crate) gates: RefCell<HashMap<String, Gate>>,
+    /// Who reads what was fetched.
+    pub(crate) parser: Parser,
 }
 
 /// One at a time passes.

@@ -7,7 +7,7 @@ use vivesphere_config as config;
 use vivesphere_domain::Instant;
 use vivesphere_domain::trends::Validators;
 use vivesphere_domain::x_spending::{self, Purpose, Spent, price};
-use vivesphere_feeds::{Document, x_trend};
+use vivesphere_feeds::Document;
 use vivesphere_x_api::{CallError, Client};
 
 use crate::outcome::{Again, Got, Missed};
@@ -30,13 +30,15 @@ pub(crate) async fn read(errand: &Errand<'_>, woeid: i64) -> Result<Got, Missed>
             again: Again::In(HOUR),
         });
     };
-    let base = config::url("x_api_base_url").await.map_err(misconfigured)?;
+    let base = config::origin("x_api_base_url")
+        .await
+        .map_err(misconfigured)?;
     let seconds = config::integer("x_request_timeout_seconds")
         .await
         .map_err(misconfigured)?;
     errand.wait(ORIGIN, SPACING).await?;
     errand.requests.set(errand.requests.get() + 1);
-    let client = Client::new(base.clone(), Duration::from_secs(seconds));
+    let client = Client::new(base, Duration::from_secs(seconds));
     let answer = client.trends(token.expose(), woeid).await;
     // What X refused is not billed; what was lost on the way back may be.
     if matches!(answer, Ok(_) | Err(CallError::Unknown(_))) {
@@ -50,14 +52,16 @@ pub(crate) async fn read(errand: &Errand<'_>, woeid: i64) -> Result<Got, Missed>
         counted.map_err(|_| Missed::failed("storage"))?;
     }
     let answer = answer.map_err(|error| missed(&error))?;
-    let items = answer
+    let trends = answer
         .trends
-        .iter()
-        .filter_map(|trend| x_trend(&trend.name, trend.posts));
+        .into_iter()
+        .map(|trend| (trend.name, trend.posts))
+        .collect::<Vec<_>>();
+    let items = errand.web.parser.x_trends(&trends).await?;
     Ok(Got::Document {
         document: Document {
             ranking: true,
-            items: items.collect(),
+            items,
             ..Document::default()
         },
         validators: Validators::default(),

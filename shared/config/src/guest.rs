@@ -6,7 +6,7 @@ use spin_sdk::variables;
 use url::Url;
 
 use crate::table::{SETTINGS, setting};
-use crate::{Secret, Value};
+use crate::{Malformed, Secret, Setting, Value};
 
 /// What this instance has read. A deployment's settings are true for everyone and cannot
 /// change while an instance lives, so the first reading serves every later request.
@@ -36,7 +36,10 @@ impl Misconfigured {
 /// # Errors
 /// [`Misconfigured`] when the table has no such setting, when `spin.toml` does not grant it
 /// to this component, when the provider failed, or when its value is malformed.
-pub async fn load(name: &str) -> Result<&'static Value, Misconfigured> {
+async fn load(
+    name: &str,
+    parse: impl FnOnce(&Setting, &str) -> Result<Value, Malformed>,
+) -> Result<&'static Value, Misconfigured> {
     let Some(slot) = SETTINGS
         .iter()
         .position(|setting| setting.name == name)
@@ -50,12 +53,11 @@ pub async fn load(name: &str) -> Result<&'static Value, Misconfigured> {
     let text = variables::get(name)
         .await
         .map_err(|error| Misconfigured::new(name, explain(&error)))?;
-    let value = setting(name)
-        .ok_or_else(|| Misconfigured::new(name, "there is no such setting"))?
-        .parse(&text)
-        .map_err(|malformed| {
-            Misconfigured::new(name, format!("it must be {}", malformed.expected))
-        })?;
+    let setting =
+        setting(name).ok_or_else(|| Misconfigured::new(name, "there is no such setting"))?;
+    let value = parse(setting, &text).map_err(|malformed| {
+        Misconfigured::new(name, format!("it must be {}", malformed.expected))
+    })?;
     Ok(slot.get_or_init(|| value))
 }
 
@@ -83,9 +85,9 @@ fn absent(name: &str) -> Misconfigured {
 /// A whole number.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the setting is of another kind.
 pub async fn integer(name: &str) -> Result<u64, Misconfigured> {
-    match load(name).await? {
+    match load(name, Setting::parse_other).await? {
         Value::Integer(number) => Ok(*number),
         _ => Err(wrong_kind(name, "a number")),
     }
@@ -94,9 +96,9 @@ pub async fn integer(name: &str) -> Result<u64, Misconfigured> {
 /// Yes or no.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the setting is of another kind.
 pub async fn boolean(name: &str) -> Result<bool, Misconfigured> {
-    match load(name).await? {
+    match load(name, Setting::parse_other).await? {
         Value::Boolean(value) => Ok(*value),
         _ => Err(wrong_kind(name, "true or false")),
     }
@@ -105,7 +107,7 @@ pub async fn boolean(name: &str) -> Result<bool, Misconfigured> {
 /// Text that must be there.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is empty or of another kind.
+/// [`Misconfigured`], as it says; also when the setting is empty or of another kind.
 pub async fn text(name: &str) -> Result<&'static str, Misconfigured> {
     optional_text(name).await?.ok_or_else(|| absent(name))
 }
@@ -113,9 +115,9 @@ pub async fn text(name: &str) -> Result<&'static str, Misconfigured> {
 /// Text that may be left empty.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the setting is of another kind.
 pub async fn optional_text(name: &str) -> Result<Option<&'static str>, Misconfigured> {
-    match load(name).await? {
+    match load(name, Setting::parse_other).await? {
         Value::Text(text) => Ok(Some(text)),
         Value::Absent => Ok(None),
         _ => Err(wrong_kind(name, "plain text")),
@@ -125,18 +127,31 @@ pub async fn optional_text(name: &str) -> Result<Option<&'static str>, Misconfig
 /// A URL.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the setting is of another kind.
 pub async fn url(name: &str) -> Result<&'static Url, Misconfigured> {
-    match load(name).await? {
+    match load(name, Setting::parse_url).await? {
         Value::Url(url) => Ok(url),
         _ => Err(wrong_kind(name, "a URL")),
+    }
+}
+
+/// Scheme, host and port of a URL that has no path, without a slash at the end. For those who only
+/// append to it: nothing that takes URLs apart comes along. A component asks for a setting by this
+/// or by [`url`], not by both.
+///
+/// # Errors
+/// [`Misconfigured`], as it says; also when the setting is of another kind.
+pub async fn origin(name: &str) -> Result<&'static str, Misconfigured> {
+    match load(name, Setting::parse_origin).await? {
+        Value::Text(text) => Ok(text),
+        _ => Err(wrong_kind(name, "a URL without a path")),
     }
 }
 
 /// Secret text that must be there.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is empty or of another kind.
+/// [`Misconfigured`], as it says; also when the setting is empty or of another kind.
 pub async fn secret_text(name: &str) -> Result<&'static Secret<String>, Misconfigured> {
     optional_secret_text(name)
         .await?
@@ -146,11 +161,11 @@ pub async fn secret_text(name: &str) -> Result<&'static Secret<String>, Misconfi
 /// Secret text that may be left empty.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the setting is of another kind.
 pub async fn optional_secret_text(
     name: &str,
 ) -> Result<Option<&'static Secret<String>>, Misconfigured> {
-    match load(name).await? {
+    match load(name, Setting::parse_other).await? {
         Value::SecretText(text) => Ok(Some(text)),
         Value::Absent => Ok(None),
         _ => Err(wrong_kind(name, "secret text")),
@@ -160,7 +175,7 @@ pub async fn optional_secret_text(
 /// A key of 32 bytes that must be there.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is empty or of another kind.
+/// [`Misconfigured`], as it says; also when the setting is empty or of another kind.
 pub async fn key(name: &str) -> Result<&'static Secret<[u8; 32]>, Misconfigured> {
     optional_key(name).await?.ok_or_else(|| absent(name))
 }
@@ -168,9 +183,9 @@ pub async fn key(name: &str) -> Result<&'static Secret<[u8; 32]>, Misconfigured>
 /// A key of 32 bytes that may be left empty.
 ///
 /// # Errors
-/// As [`load`]; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the setting is of another kind.
 pub async fn optional_key(name: &str) -> Result<Option<&'static Secret<[u8; 32]>>, Misconfigured> {
-    match load(name).await? {
+    match load(name, Setting::parse_other).await? {
         Value::Key(key) => Ok(Some(key)),
         Value::Absent => Ok(None),
         _ => Err(wrong_kind(name, "a key")),

@@ -18,8 +18,8 @@ mod table;
 
 #[cfg(feature = "guest")]
 pub use guest::{
-    Misconfigured, boolean, integer, key, load, optional_key, optional_secret_text, optional_text,
-    secret_text, text, url,
+    Misconfigured, boolean, integer, key, optional_key, optional_secret_text, optional_text,
+    origin, secret_text, text, url,
 };
 pub use secret::Secret;
 pub use setting::{Kind, Malformed, Setting, Value};

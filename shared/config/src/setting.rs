@@ -139,10 +139,44 @@ impl Setting {
     /// # Errors
     /// [`Malformed`] when the text does not have the setting's form.
     pub fn parse(&self, text: &str) -> Result<Value, Malformed> {
+        match self.kind {
+            Kind::Url { .. } => self.parse_url(text),
+            _ => self.parse_other(text),
+        }
+    }
+
+    /// As [`Setting::parse`], of a setting that holds a URL.
+    pub(crate) fn parse_url(&self, text: &str) -> Result<Value, Malformed> {
+        self.parse_by(text, |kind, text| match kind {
+            Kind::Url { path } => parse_url(text, path).map(Value::Url),
+            _ => None,
+        })
+    }
+
+    /// Whether a text is scheme, host and port, of a setting that holds a URL without a path.
+    #[cfg(feature = "guest")]
+    pub(crate) fn parse_origin(&self, text: &str) -> Result<Value, Malformed> {
+        self.parse_by(text, |kind, text| {
+            let origin = matches!(kind, Kind::Url { path: false }) && is_origin(text);
+            origin.then(|| Value::Text(text.trim_end_matches('/').to_owned()))
+        })
+    }
+
+    /// As [`Setting::parse`], of any other setting: a component that is granted no URL does not
+    /// carry what reads one, which is 50 kB.
+    pub(crate) fn parse_other(&self, text: &str) -> Result<Value, Malformed> {
+        self.parse_by(text, Kind::parse)
+    }
+
+    fn parse_by(
+        &self,
+        text: &str,
+        parse: impl FnOnce(Kind, &str) -> Option<Value>,
+    ) -> Result<Value, Malformed> {
         if text.is_empty() && self.may_be_empty {
             return Ok(Value::Absent);
         }
-        self.kind.parse(text).ok_or_else(|| Malformed {
+        parse(self.kind, text).ok_or_else(|| Malformed {
             setting: self.name,
             expected: self.expected(),
         })
@@ -150,6 +184,7 @@ impl Setting {
 }
 
 impl Kind {
+    /// Every kind's value but a URL.
     fn parse(self, text: &str) -> Option<Value> {
         match self {
             Kind::Text { min, max } => {
@@ -157,7 +192,7 @@ impl Kind {
                 let fits = (min..=max).contains(&length) && one_line(text);
                 fits.then(|| Value::Text(text.to_owned()))
             }
-            Kind::Url { path } => parse_url(text, path).map(Value::Url),
+            Kind::Url { .. } => None,
             Kind::Secret32 => parse_key(text).map(|key| Value::Key(Secret::new(key))),
             Kind::Password { min } => {
                 let fits = text.chars().count() >= min && one_line(text);
@@ -194,6 +229,41 @@ fn parse_url(text: &str, path: bool) -> Option<Url> {
     (plain && (path || url.path() == "/")).then_some(url)
 }
 
+/// Whether a text is `http(s)://host` or `http(s)://host:port`, with or without a slash behind it.
+/// The host is looked at by its letters only: whether there is such a one, a request finds out.
+#[cfg(any(test, feature = "guest"))]
+fn is_origin(text: &str) -> bool {
+    let Some(rest) = ["https://", "http://"]
+        .into_iter()
+        .find_map(|scheme| text.strip_prefix(scheme))
+    else {
+        return false;
+    };
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    // An address of IPv6 is in brackets and has colons of its own.
+    let (host, port) = match authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        Some((address, "")) => (address, None),
+        Some((address, rest)) => (address, rest.strip_prefix(':').or(Some("no port"))),
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let in_brackets = authority.starts_with('[');
+    let known = |byte: u8| match in_brackets {
+        true => byte.is_ascii_hexdigit() || b":.".contains(&byte),
+        false => byte.is_ascii_alphanumeric() || b"-._".contains(&byte),
+    };
+    !host.is_empty()
+        && host.bytes().all(known)
+        && port.is_none_or(|port| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+        })
+}
+
 fn parse_key(text: &str) -> Option<[u8; 32]> {
     // Longer texts cannot be 32 bytes; they are not worth decoding.
     if text.len() > 44 {
@@ -203,4 +273,51 @@ fn parse_key(text: &str) -> Option<[u8; 32]> {
     let key = <[u8; 32]>::try_from(bytes.as_slice()).ok();
     bytes.zeroize();
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_url_without_a_path_is() {
+        for text in [
+            "https://api.x.com",
+            "https://api.x.com/",
+            "http://127.0.0.1:3000",
+            "http://[::1]:80/",
+            "http://[::1]",
+            "http://xn--bcher-kva.example",
+            "http://localhost:65535",
+        ] {
+            assert!(
+                is_origin(text) && parse_url(text, false).is_some(),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "api.x.com",
+            "ftp://api.x.com",
+            "https://",
+            "https:///",
+            "https://api.x.com/2",
+            "https://api.x.com//",
+            "https://api.x.com?a",
+            "https://api.x.com#a",
+            "https://user@api.x.com",
+            "https://user:word@api.x.com",
+            "https://api.x.com:",
+            "https://api.x.com:x",
+            "https://api.x.com:65536",
+            " https://api.x.com",
+            "https://api. x.com",
+            "https://[::1",
+            "https://[::1]80",
+            "https://[]",
+            "https://bücher.example",
+        ] {
+            assert!(!is_origin(text), "{text}");
+        }
+    }
 }

@@ -16,90 +16,40 @@ use crate::{Error, Row, Transaction};
 pub struct Migration {
     /// Its number: the file name's first four digits.
     pub version: i64,
-    /// The rest of the file name.
+    /// The file's name, without its ending.
     pub name: &'static str,
-    /// The file's text.
-    pub sql: &'static str,
-    /// The text's SHA-256, in hexadecimal: what `schema_migrations` keeps. Written down, so that
-    /// nobody changes a file that was applied somewhere, and no instance has to work it out.
-    pub checksum: &'static str,
+    /// SHA-256 of the file's text, in hexadecimal.
+    checksum: &'static str,
+    /// Where its text is among all of them, which come packed.
+    start: usize,
+    end: usize,
 }
 
-macro_rules! migration {
-    ($version:literal, $name:literal, $checksum:literal) => {
-        Migration {
-            version: $version,
-            name: $name,
-            sql: include_str!(concat!("../../../migrations/", $name, ".sql")),
-            checksum: $checksum,
-        }
-    };
+/// Every migration, in order, as the build found them in `migrations/`.
+// Not a `const`: each use of one would carry its own copy.
+pub static MIGRATIONS: &[Migration] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// Far more than all of them together.
+const LIMIT: usize = 16 << 20;
+
+/// The texts of all migrations, one after the other.
+fn texts() -> Vec<u8> {
+    let packed = include_bytes!(concat!(env!("OUT_DIR"), "/migrations"));
+    miniz_oxide::inflate::decompress_to_vec_with_limit(packed, LIMIT).unwrap_or_default()
 }
 
-/// Every migration, in order. A new file in `migrations/` gets a line here; a test compares.
-// Not a `const`: each use of one would carry its own copy of the texts.
-pub static MIGRATIONS: &[Migration] = &[
-    migration!(
-        1,
-        "0001_identity",
-        "5a11ce7b74b2a92e6cb334cfbbb6983575755ca03fb479bcc8aba918bf3e58fb"
-    ),
-    migration!(
-        2,
-        "0002_bots",
-        "d144e58530aaf35d7283efc7e0dd365c24074274e6ede854bddc91de8bb03199"
-    ),
-    migration!(
-        3,
-        "0003_posts",
-        "e99d9a03f1d408cb2c463fa36de5815e5baa2da17c2afc4b4cf19923eab5dab8"
-    ),
-    migration!(
-        4,
-        "0004_settings",
-        "768410e75fbab365a4ebbe3f249944ee2ac28d69d5f621a7952552ceac3ab79f"
-    ),
-    migration!(
-        5,
-        "0005_roles",
-        "e73c8cb4b4ed9d217a578788006068b4ba708a28b430795a5e971bdf5ade9e5a"
-    ),
-    migration!(
-        6,
-        "0006_access_keys",
-        "6a221e8fb37b4f4ab6ba20ba4e43e53c88dcebb393ce318e51398b1cc617e996"
-    ),
-    migration!(
-        7,
-        "0007_apikeys",
-        "41621959c070f7782022fb4db23eac71ca4c6be1a3d3f89df7d30d209378f8d0"
-    ),
-    migration!(
-        8,
-        "0008_logs",
-        "28b2e50e7b81166f18324ce871da27209bf58dcd79d3936bcddd5d8a112ea2a3"
-    ),
-    migration!(
-        9,
-        "0009_audit_chain",
-        "26192f0c5e4c505ea9bd3421de8073a220de03bf31f4557323f5d2c7e30f7de3"
-    ),
-    migration!(
-        10,
-        "0010_personas",
-        "502b38a196f580964c50997c410242b829e353b8bb0e6d59938b1003b671e144"
-    ),
-    migration!(
-        11,
-        "0011_trends",
-        "5b4eb3cc6b12d3fbccd2b1ea2f08155af0fa3e8f961bd2030db794005f96ab0e"
-    ),
-    migration!(
-        12,
-        "0012_metrics",
-        "5dff1eba6fbae78f5a23cd60d949338413284d60476963dac137416d1d117dea"
-    ),
-];
+impl Migration {
+    /// Its text, out of all of them.
+    fn sql<'a>(&self, texts: &'a [u8]) -> Result<&'a str, Error> {
+        texts
+            .get(self.start..self.end)
+            .and_then(|text| std::str::from_utf8(text).ok())
+            .ok_or_else(|| Error::Migration {
+                version: self.version,
+                reason: "its text cannot be unpacked".to_owned(),
+            })
+    }
+}
 
 const APPLIED_ROWS: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
 
@@ -180,8 +130,9 @@ async fn apply(transaction: Transaction) -> Result<(), Error> {
     // Read again under the lock: another instance may have been first.
     let applied = rows(transaction.query(APPLIED_ROWS, []).await?)?;
     check(&applied)?;
+    let texts = texts();
     for migration in MIGRATIONS.iter().skip(applied.len()) {
-        for statement in statements(migration.sql) {
+        for statement in statements(migration.sql(&texts)?) {
             transaction.execute(&statement, []).await?;
         }
         transaction
@@ -270,10 +221,16 @@ mod tests {
         files.sort();
         let embedded: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();
         assert_eq!(files, embedded);
+        let texts = texts();
+        for migration in MIGRATIONS {
+            let file = std::fs::read_to_string(format!("{folder}/{}.sql", migration.name));
+            let sql = migration.sql(&texts).expect("its text");
+            assert_eq!(file.expect("its file"), sql);
+            let checksum = vivesphere_crypto::sha256_hex(sql.as_bytes());
+            assert_eq!(checksum, migration.checksum);
+        }
         for (position, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(migration.version, position as i64 + 1);
-            let checksum = vivesphere_crypto::sha256_hex(migration.sql.as_bytes());
-            assert_eq!(migration.checksum, checksum, "{}", migration.name);
             assert!(
                 migration
                     .name
@@ -295,12 +252,12 @@ mod tests {
     fn a_changed_a_missing_and_a_newer_migration_are_refused() {
         let good: Vec<(i64, String)> = MIGRATIONS
             .iter()
-            .map(|migration| (migration.version, checksum(migration.sql)))
+            .map(|migration| (migration.version, migration.checksum.to_owned()))
             .collect();
         assert!(check(&good).is_ok());
         assert!(check(&good[..1]).is_ok());
         let mut changed = good.clone();
-        changed[0].1 = checksum("something else");
+        changed[0].1 = "something else".to_owned();
         assert!(matches!(
             check(&changed),
             Err(Error::Migration { version: 1, .. })

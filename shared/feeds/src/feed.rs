@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::document::{Document, Item, ReadError};
-use crate::limits::{DOCUMENT_BYTES, ITEMS, SUMMARY_CHARACTERS, TITLE_CHARACTERS};
+use crate::limits::{DOCUMENT_BYTES, Deadline, ITEMS, SUMMARY_CHARACTERS, TITLE_CHARACTERS};
 use crate::text::plain;
 use crate::web_address::canonical;
 use crate::{decode, json_feed, xml_feed};
@@ -12,7 +12,12 @@ use crate::{decode, json_feed, xml_feed};
 ///
 /// # Errors
 /// [`ReadError`]. A document that breaks off after its first items gives those, and says so.
-pub fn feed(bytes: &[u8], base: &Url, charset: Option<&str>) -> Result<Document, ReadError> {
+pub fn feed(
+    bytes: &[u8],
+    base: &Url,
+    charset: Option<&str>,
+    deadline: Deadline,
+) -> Result<Document, ReadError> {
     if bytes.len() > DOCUMENT_BYTES {
         return Err(ReadError::TooLong);
     }
@@ -20,9 +25,9 @@ pub fn feed(bytes: &[u8], base: &Url, charset: Option<&str>) -> Result<Document,
     let text =
         text.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
     if text.starts_with('{') {
-        json_feed::read(text, base)
+        json_feed::read(text, base, deadline)
     } else {
-        xml_feed::read(text, base)
+        xml_feed::read(text, base, deadline)
     }
 }
 

@@ -38,4 +38,4 @@ pub use document::{Document, Item, News, ReadError};
 pub use feed::feed;
 pub use hacker_news::{hacker_news_item, hacker_news_list};
 pub use page::{SelectorError, Selectors, page};
-pub use x_trends::x_trend;
+pub use x_trends::x_trends;

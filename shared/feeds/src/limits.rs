@@ -1,5 +1,32 @@
 //! The limits of every reader. A document past one is refused, or read up to there.
 
+use std::time::{Duration, Instant};
+
+/// The time that one document may take, on a machine that has time for it.
+pub const TIME: Duration = Duration::from_secs(2);
+
+/// The memory that reading one document may take, in bytes, the document left out.
+pub const MEMORY: usize = 64 << 20;
+
+/// The moment at which a reader gives up. What it has found until then counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// From now on.
+    #[must_use]
+    pub fn after(time: Duration) -> Self {
+        Self(Instant::now() + time)
+    }
+
+    pub(crate) fn has_passed(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// Elements between two looks at the clock, which costs a call of the host.
+pub(crate) const ELEMENTS_AT_ONCE: usize = 64;
+
 /// Bytes of a document as it was sent.
 pub const DOCUMENT_BYTES: usize = 2 << 20;
 

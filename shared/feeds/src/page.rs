@@ -13,7 +13,8 @@ use crate::decode;
 use crate::document::{Document, ReadError};
 use crate::feed::{Draft, add};
 use crate::limits::{
-    DOCUMENT_BYTES, FIELD_BYTES, HTML_MEMORY, ITEMS, PAGE_COMBINATORS, PAGE_DEPTH, PAGE_ELEMENTS,
+    DOCUMENT_BYTES, Deadline, ELEMENTS_AT_ONCE, FIELD_BYTES, HTML_MEMORY, ITEMS, PAGE_COMBINATORS,
+    PAGE_DEPTH, PAGE_ELEMENTS,
 };
 use crate::text::{floor, references};
 
@@ -114,14 +115,28 @@ fn parse(field: &'static str, selector: &str) -> Result<Selector, SelectorError>
         })
 }
 
-#[derive(Default)]
+type Shared = Rc<RefCell<Found>>;
+type Handler = Box<dyn std::error::Error + Send + Sync>;
+
 struct Found {
     drafts: Vec<Draft>,
     elements: usize,
+    /// How often something was found, text included.
+    times: usize,
+    deadline: Deadline,
 }
 
-type Shared = Rc<RefCell<Found>>;
-type Handler = Box<dyn std::error::Error + Send + Sync>;
+impl Found {
+    /// Gives up when the time is over; looked at only where something is found, since what a
+    /// selector costs elsewhere is bounded by [`PAGE_ELEMENTS`] and its fellows.
+    fn go_on(&mut self) -> Result<(), Handler> {
+        self.times += 1;
+        if self.times.is_multiple_of(ELEMENTS_AT_ONCE) && self.deadline.has_passed() {
+            return Err(ReadError::TooSlow.into());
+        }
+        Ok(())
+    }
+}
 
 /// Reads a page. `base` is where it was fetched, `charset` what the answer's header says.
 ///
@@ -132,6 +147,7 @@ pub fn page(
     base: &Url,
     charset: Option<&str>,
     selectors: &Selectors,
+    deadline: Deadline,
 ) -> Result<Document, ReadError> {
     if bytes.len() > DOCUMENT_BYTES {
         return Err(ReadError::TooLong);
@@ -139,7 +155,12 @@ pub fn page(
     let parsed = selectors.parsed().map_err(|_| ReadError::NothingSelected)?;
     let text = decode::text(bytes, charset);
     within_limits(&text)?;
-    let found = Shared::default();
+    let found = Shared::new(RefCell::new(Found {
+        drafts: Vec::new(),
+        elements: 0,
+        times: 0,
+        deadline,
+    }));
     let read = rewrite(&text, &parsed, &found);
     let drafts = std::mem::take(&mut found.borrow_mut().drafts);
     let mut document = Document::default();
@@ -202,10 +223,8 @@ fn rewrite(text: &str, parsed: &Parsed, found: &Shared) -> Result<(), ReadError>
     let begins = found.clone();
     handlers.push((
         std::borrow::Cow::Borrowed(&parsed.item),
-        ElementContentHandlers::default().element(move |element: &mut Element<'_, '_>| {
-            begin(&begins, element);
-            Ok::<(), Handler>(())
-        }),
+        ElementContentHandlers::default()
+            .element(move |element: &mut Element<'_, '_>| begin(&begins, element)),
     ));
     let linked = found.clone();
     handlers.push((
@@ -248,12 +267,14 @@ fn rewrite(text: &str, parsed: &Parsed, found: &Shared) -> Result<(), ReadError>
         .and_then(|()| rewriter.end())
         .map_err(|error| match error {
             RewritingError::MemoryLimitExceeded(_) => ReadError::TooDeep,
-            _ => ReadError::Malformed,
+            RewritingError::ContentHandlerError(_) => ReadError::TooSlow,
+            RewritingError::ParsingAmbiguity(_) => ReadError::Malformed,
         })
 }
 
-fn begin(found: &Shared, element: &Element<'_, '_>) {
+fn begin(found: &Shared, element: &Element<'_, '_>) -> Result<(), Handler> {
     let mut found = found.borrow_mut();
+    found.go_on()?;
     found.elements += 1;
     // One that is not kept still ends the one before.
     if found.drafts.len() <= ITEMS {
@@ -262,6 +283,7 @@ fn begin(found: &Shared, element: &Element<'_, '_>) {
             ..Draft::default()
         });
     }
+    Ok(())
 }
 
 fn texts(
@@ -271,6 +293,7 @@ fn texts(
     let found = found.clone();
     ElementContentHandlers::default().text(move |chunk: &mut TextChunk<'_>| {
         let mut found = found.borrow_mut();
+        found.go_on()?;
         let full = found.elements > ITEMS;
         if let Some(draft) = found.drafts.last_mut().filter(|_| !full) {
             let text = place(draft);

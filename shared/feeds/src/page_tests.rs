@@ -18,7 +18,21 @@ fn read(html: &str, item: &str, title: Option<&str>) -> Result<Document, ReadErr
         &Url::parse("https://news.example/list/").unwrap(),
         None,
         &selectors,
+        Deadline::after(crate::limits::TIME),
     )
+}
+
+#[test]
+fn what_takes_too_long_is_given_up_with_what_was_found() {
+    let html = "<ul>".to_owned() + &"<li>An item</li>".repeat(500);
+    let selectors = Selectors {
+        item: "li".to_owned(),
+        ..Selectors::default()
+    };
+    let base = Url::parse("https://news.example/").unwrap();
+    let late = Deadline::after(std::time::Duration::ZERO);
+    let document = page(html.as_bytes(), &base, None, &selectors, late).unwrap();
+    assert_eq!(document.cut_short, Some(ReadError::TooSlow));
 }
 
 #[test]

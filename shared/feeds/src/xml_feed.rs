@@ -11,12 +11,14 @@ use url::Url;
 use crate::date;
 use crate::document::{Document, Item, News, ReadError};
 use crate::feed::{Draft, add, language};
-use crate::limits::{DEPTH, ELEMENTS, FIELD_BYTES, ITEMS, NEWS, TITLE_CHARACTERS};
+use crate::limits::{
+    DEPTH, Deadline, ELEMENTS, ELEMENTS_AT_ONCE, FIELD_BYTES, ITEMS, NEWS, TITLE_CHARACTERS,
+};
 use crate::text::{floor, plain, references, resolve};
 use crate::web_address::canonical;
 
 /// Reads a feed of one of these kinds.
-pub(crate) fn read(text: &str, base: &Url) -> Result<Document, ReadError> {
+pub(crate) fn read(text: &str, base: &Url, deadline: Deadline) -> Result<Document, ReadError> {
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
     // What people publish is not always well-formed, and its items can be read all the same.
@@ -24,7 +26,12 @@ pub(crate) fn read(text: &str, base: &Url) -> Result<Document, ReadError> {
     config.allow_unmatched_ends = true;
     config.allow_dangling_amp = true;
     let mut state = State::new(base);
+    let mut events = 0_usize;
     let ended = loop {
+        events += 1;
+        if events.is_multiple_of(ELEMENTS_AT_ONCE) && deadline.has_passed() {
+            break Err(ReadError::TooSlow);
+        }
         match reader.read_event() {
             Ok(Event::Start(start)) => {
                 if let Err(error) = state.start(&start) {

@@ -6,6 +6,7 @@ fn read_all(text: &str) -> Document {
         text.as_bytes(),
         &Url::parse("https://news.example/feed.xml").unwrap(),
         None,
+        Deadline::after(crate::limits::TIME),
     )
     .unwrap()
 }
@@ -136,7 +137,10 @@ fn google_trends() {
 #[test]
 fn what_is_no_feed_says_so() {
     let base = Url::parse("https://news.example/").unwrap();
-    let read = |text: &str| feed(text.as_bytes(), &base, None).map(|document| document.items.len());
+    let in_time = Deadline::after(crate::limits::TIME);
+    let read = |text: &str| {
+        feed(text.as_bytes(), &base, None, in_time).map(|document| document.items.len())
+    };
     for text in [
         "",
         "plain text",
@@ -159,4 +163,20 @@ fn a_document_that_breaks_off_gives_what_came() {
     let document = read_all(whole);
     assert_eq!(document.items.len(), 1);
     assert_eq!(document.cut_short, Some(ReadError::Malformed));
+}
+
+#[test]
+fn what_takes_too_long_is_given_up_with_what_was_found() {
+    let base = Url::parse("https://news.example/").unwrap();
+    let late = Deadline::after(std::time::Duration::ZERO);
+    let text = "<rss><channel><item><title>First</title></item>".to_owned() + &"<b/>".repeat(500);
+    let document = feed(text.as_bytes(), &base, None, late).unwrap();
+    assert_eq!(document.items.len(), 1);
+    assert_eq!(document.cut_short, Some(ReadError::TooSlow));
+    let text = "<rss><channel>".to_owned() + &"<b/>".repeat(500);
+    let read = feed(text.as_bytes(), &base, None, late);
+    assert_eq!(read, Err(ReadError::TooSlow));
+    let json = r#"{"version": "https://jsonfeed.org/version/1", "items": [{"title": "One"}]}"#;
+    let read = feed(json.as_bytes(), &base, None, late);
+    assert_eq!(read, Err(ReadError::TooSlow));
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use chrono::SecondsFormat;
 use http::{HeaderValue, Method, Request, header};
-use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use crate::answer::{self, Failure};
 use crate::call::{CallError, Lookup, Page, TimelineQuery};
@@ -23,7 +23,8 @@ const USER_AGENT: &str = concat!("vivesphere/", env!("CARGO_PKG_VERSION"));
 /// Speaks to one X API. It holds no credentials: every call is given the token it uses.
 #[derive(Debug, Clone)]
 pub struct Client<T = SpinTransport> {
-    base_url: Url,
+    /// Without its last slash.
+    base_url: String,
     timeout: Duration,
     vocabulary: Vocabulary,
     transport: T,
@@ -33,7 +34,7 @@ impl Client {
     /// A client of `base_url` (`https://api.x.com`) as a component uses it. No call takes longer
     /// than `timeout`.
     #[must_use]
-    pub fn new(base_url: Url, timeout: Duration) -> Self {
+    pub fn new(base_url: &str, timeout: Duration) -> Self {
         Self::with_transport(base_url, timeout, SpinTransport)
     }
 }
@@ -41,9 +42,9 @@ impl Client {
 impl<T: Transport + Sync> Client<T> {
     /// A client over another transport.
     #[must_use]
-    pub fn with_transport(base_url: Url, timeout: Duration, transport: T) -> Self {
+    pub fn with_transport(base_url: &str, timeout: Duration, transport: T) -> Self {
         Self {
-            base_url,
+            base_url: base_url.trim_end_matches('/').to_owned(),
             timeout,
             vocabulary: Vocabulary::default(),
             transport,
@@ -226,7 +227,7 @@ impl<T: Transport + Sync> Client<T> {
     }
 
     /// A call with a token and without a body; a success or an error.
-    async fn call(&self, method: Method, url: Url, token: &str) -> Result<Answer, CallError> {
+    async fn call(&self, method: Method, url: String, token: &str) -> Result<Answer, CallError> {
         let answer = match self.send_json(method, url, token, Vec::new()).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -245,7 +246,7 @@ impl<T: Transport + Sync> Client<T> {
     async fn send_json(
         &self,
         method: Method,
-        url: Url,
+        url: String,
         token: &str,
         body: Vec<u8>,
     ) -> Result<Answer, TransportError> {
@@ -258,14 +259,14 @@ impl<T: Transport + Sync> Client<T> {
     pub(crate) async fn send(
         &self,
         method: Method,
-        url: Url,
+        url: String,
         authorization: Option<HeaderValue>,
         content_type: Option<&'static str>,
         body: Vec<u8>,
     ) -> Result<Answer, TransportError> {
         let mut request = Request::builder()
             .method(method)
-            .uri(url.as_str())
+            .uri(url)
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, USER_AGENT);
         if let Some(value) = authorization {
@@ -285,10 +286,11 @@ impl<T: Transport + Sync> Client<T> {
         self.transport.send(request, self.timeout).await
     }
 
-    pub(crate) fn endpoint(&self, segments: &[&str]) -> Url {
+    pub(crate) fn endpoint(&self, segments: &[&str]) -> String {
         let mut url = self.base_url.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
+        for segment in segments {
+            url.push('/');
+            push_encoded(&mut url, segment);
         }
         url
     }
@@ -305,8 +307,19 @@ pub(crate) fn secret_header(text: &str) -> Result<HeaderValue, TransportError> {
     Ok(value)
 }
 
-fn append(url: &mut Url, name: &str, value: &str) {
-    url.query_pairs_mut().append_pair(name, value);
+fn append(url: &mut String, name: &str, value: &str) {
+    url.push(if url.contains('?') { '&' } else { '?' });
+    push_encoded(url, name);
+    url.push('=');
+    push_encoded(url, value);
+}
+
+/// Everything but letters, digits and `*-._` as `%` and two digits.
+fn push_encoded(url: &mut String, text: &str) {
+    for piece in byte_serialize(text.as_bytes()) {
+        // What stands for a space in forms stands for itself in a path.
+        url.push_str(if piece == "+" { "%20" } else { piece });
+    }
 }
 
 /// Unix seconds.

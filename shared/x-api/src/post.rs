@@ -4,7 +4,6 @@
 //! X adds fields and values at any time and leaves out what it does not have, so only ids and a
 //! post's text are required; a field in an unexpected form is as good as missing.
 
-use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -27,9 +26,9 @@ pub struct Post {
     pub id: String,
     /// As X stores it: links shortened to t.co, `&`, `<` and `>` as HTML entities, cut when long.
     pub text: String,
-    /// When it was posted.
+    /// When it was posted, as X writes it (RFC 3339).
     #[serde(default, deserialize_with = "lenient")]
-    pub created_at: Option<DateTime<Utc>>,
+    pub created_at: Option<String>,
     /// Whose it is.
     #[serde(default, deserialize_with = "lenient")]
     pub author_id: Option<String>,

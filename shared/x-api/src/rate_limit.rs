@@ -94,10 +94,10 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
     }
     let date = |name: &str| {
         let text = headers.get(name)?.to_str().ok()?;
-        chrono::DateTime::parse_from_rfc2822(text).ok()
+        httpdate::parse_http_date(text.trim()).ok()
     };
-    let wait = date("retry-after")? - date("date")?;
-    u64::try_from(wait.num_seconds()).ok()
+    let wait = date("retry-after")?.duration_since(date("date")?);
+    Some(wait.ok()?.as_secs())
 }
 
 #[cfg(test)]

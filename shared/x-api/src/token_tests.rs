@@ -42,7 +42,7 @@ fn answered(status: u16, body: &str) -> Canned {
 }
 
 fn client(canned: &Canned) -> Client<&Canned> {
-    let base = "http://x.test".parse().unwrap();
+    let base = "http://x.test";
     Client::with_transport(base, Duration::from_secs(1), canned)
 }
 

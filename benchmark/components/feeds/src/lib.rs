@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use url::Url;
+use vivesphere_feeds::limits::{Deadline, TIME};
 use vivesphere_feeds::momentum::{HalfLife, Strength, weight_of};
 use vivesphere_feeds::title::title_key;
 use vivesphere_feeds::topics::Topics;
@@ -74,6 +75,7 @@ impl State {
         let Ok(base) = Url::parse("https://feeds.example/") else {
             return;
         };
+        let deadline = Deadline::after(TIME);
         let html = bytes.starts_with(b"<!doctype html>");
         let read = if html {
             let selectors = Selectors {
@@ -81,9 +83,9 @@ impl State {
                 title: Some("h3".to_owned()),
                 ..Selectors::default()
             };
-            page(bytes, &base, None, &selectors)
+            page(bytes, &base, None, &selectors, deadline)
         } else {
-            feed(bytes, &base, None)
+            feed(bytes, &base, None, deadline)
         };
         let Ok(document) = read else {
             self.unreadable += 1;
