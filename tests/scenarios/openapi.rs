@@ -24,7 +24,7 @@ fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Valu
     })
 }
 
-/// The routes of `spin.toml`, each with its component.
+/// The routes of `spin.toml` that the world may call, each with its component.
 fn triggers() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(repository().join("spin.toml")).unwrap();
     let manifest: DocumentMut = text.parse().unwrap();
@@ -32,9 +32,10 @@ fn triggers() -> BTreeMap<String, String> {
         .as_array_of_tables()
         .unwrap()
         .iter()
-        .map(|trigger| {
-            let text = |key: &str| trigger[key].as_str().unwrap().to_owned();
-            (text("route"), text("component"))
+        .filter_map(|trigger| {
+            let route = trigger["route"].as_str()?;
+            let component = trigger["component"].as_str().unwrap();
+            Some((route.to_owned(), component.to_owned()))
         })
         .collect()
 }

@@ -133,7 +133,25 @@ async fn two_hosts_publish_every_post_once_though_one_is_killed() {
             assert_eq!(post["state"], "published", "{post:#}");
         }
     }
-    let shares = (published_by(&one), published_by(&two));
+    // Whoever ticks first takes all that is due: more work, until each has had its turn.
+    let mut shares = (published_by(&one), published_by(&two));
+    for round in 0..12 {
+        if shares.0 > 0 && shares.1 > 0 {
+            break;
+        }
+        for (bot_id, _) in &bots {
+            let body = json!({"text": format!("once more, round {round}")});
+            admin.schedule(bot_id, &body).await;
+        }
+        let end = Instant::now() + Duration::from_secs(60);
+        while one.number(open) > 0 {
+            assert!(Instant::now() < end, "{} posts are stuck", one.number(open));
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        // A tick's line comes after its posts.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        shares = (published_by(&one), published_by(&two));
+    }
     println!("published by the first and the second: {shares:?}");
     assert!(shares.0 > 0 && shares.1 > 0, "{shares:?}");
     // No component is granted a key-value store: nothing may begin to live outside of the
