@@ -83,7 +83,7 @@ impl HostConnection for Guest {
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         let opened = match granted(self, &database) {
-            Ok(database) => Connection::open(&database, &self.alive).await,
+            Ok(database) => Connection::open(&database, &self.alive),
             Err(error) => Err(error),
         };
         Ok(match opened {
@@ -164,7 +164,7 @@ impl<T: Send> HostConnectionWithStore<T> for GuestData {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
-        match Connection::open(&database, &alive).await {
+        match Connection::open(&database, &alive) {
             Ok(connection) => {
                 accessor.with(|mut access| Ok(Ok(access.get().table.push(connection)?)))
             }

@@ -58,7 +58,11 @@ pub(crate) async fn take(durability: Durability) -> Result<Connection, Error> {
     if let Some(connection) = with_pool(durability, Vec::pop) {
         return Ok(connection);
     }
-    let connection = Connection::open_async(DATABASE.to_owned()).await?;
+    // At once, for the reason that `take_for_read` gives.
+    let connection = match SLOW.get() {
+        true => Connection::open_async(DATABASE.to_owned()).await?,
+        false => Connection::open(DATABASE)?,
+    };
     if durability == Durability::Relaxed {
         run::<Row>(&connection, "PRAGMA synchronous=NORMAL", []).await?;
     }

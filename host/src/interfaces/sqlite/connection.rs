@@ -9,7 +9,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
-use super::database::{BUSY_TIMEOUT, Database, Open, Permit, Turn};
+use super::database::{BUSY_TIMEOUT, Database, Open, Permit, Turn, sets_durability};
 use crate::lifecycle::Alive;
 
 /// Steps of SQLite's machine between two looks at whether to go on: well under a millisecond. They
@@ -53,16 +53,11 @@ pub(super) enum Running {
 }
 
 impl Connection {
-    pub(super) async fn open(database: &Arc<Database>, alive: &Arc<Alive>) -> Result<Self, Error> {
+    pub(super) fn open(database: &Arc<Database>, alive: &Arc<Alive>) -> Result<Self, Error> {
+        // SQLite reads nothing before the first statement: a thread that may wait would cost more.
         let mut open = match database.idle() {
             Some(open) => open,
-            None => {
-                let database = database.clone();
-                tokio::task::spawn_blocking(move || database.open())
-                    .await
-                    .map_err(|error| Error::Io(error.to_string()))?
-                    .map_err(failure)?
-            }
+            None => database.open().map_err(failure)?,
         };
         let trying = Arc::new(AtomicU8::new(PATIENT));
         let (tried, alive) = (trying.clone(), Arc::downgrade(alive));
@@ -135,21 +130,26 @@ impl Connection {
         }
     }
 
-    /// All rows of a statement that only reads, waits for nobody and is short. Nothing when it is
-    /// not like that, or fails: it has changed nothing then, and is run anew.
+    /// All rows of a statement that waits for nobody and is short: one that only reads, or says how
+    /// durable commits are to be. Nothing when it is not like that, or fails: it has changed nothing
+    /// then, and is run anew.
     fn at_once(&self, statement: &str, parameters: &[Value]) -> Option<Running> {
         let text = statement.trim_start().as_bytes();
-        if !text
+        let reads = text
             .get(..6)
-            .is_some_and(|first| first.eq_ignore_ascii_case(b"select"))
-        {
+            .is_some_and(|first| first.eq_ignore_ascii_case(b"select"));
+        if !reads && !sets_durability(statement) {
             return None;
         }
-        let open = self.open.try_lock().ok()?;
-        let connection = &open.as_ref()?.connection;
+        let mut open = self.open.try_lock().ok()?;
+        let open = open.as_mut()?;
+        if !reads {
+            open.note(statement);
+        }
+        let connection = &open.connection;
         connection.busy_timeout(Duration::ZERO).ok()?;
         self.trying.store(TRIED, Ordering::Relaxed);
-        let read = short_read(connection, statement, parameters);
+        let read = short_read(connection, statement, parameters, reads);
         self.trying.store(PATIENT, Ordering::Relaxed);
         connection.busy_timeout(BUSY_TIMEOUT).ok()?;
         let (columns, rows) = read.ok().flatten()?;
@@ -191,9 +191,10 @@ fn short_read(
     connection: &rusqlite::Connection,
     statement: &str,
     parameters: &[Value],
+    only_reads: bool,
 ) -> rusqlite::Result<Option<Read>> {
     let mut statement = connection.prepare_cached(statement)?;
-    if !statement.readonly() {
+    if only_reads && !statement.readonly() {
         return Ok(None);
     }
     let columns = columns_of(&statement);

@@ -88,7 +88,7 @@ impl Database {
         }
     }
 
-    /// A new connection. The thread may have to wait for the disk.
+    /// A new connection.
     pub(super) fn open(&self) -> rusqlite::Result<Open> {
         let connection = rusqlite::Connection::open(&self.path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -216,6 +216,11 @@ fn writes(statement: &str) -> bool {
         "begin" => matches!(second.as_str(), "immediate" | "exclusive"),
         _ => false,
     }
+}
+
+/// Whether a statement is a `PRAGMA synchronous`.
+pub(super) fn sets_durability(statement: &str) -> bool {
+    traces(statement) == Traces::Synchronous
 }
 
 /// What a statement may leave behind. What is not known is taken for the worst.
