@@ -150,6 +150,43 @@ async fn transactions_are_the_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_one_connection_is_told_the_next_does_not_know() {
+    let host = host().await;
+    run(&host, "CREATE TABLE t (id INTEGER)", &json!([]))
+        .await
+        .ok();
+    let level = run(&host, "PRAGMA synchronous", &json!([])).await.json()["rows"].clone();
+    let keys = run(&host, "PRAGMA foreign_keys", &json!([])).await.json()["rows"].clone();
+    // One after the other, so that a connection that is kept would be the next one's.
+    for sql in [
+        "PRAGMA synchronous=OFF;;INSERT INTO t VALUES (1)",
+        "PRAGMA foreign_keys=OFF;;INSERT INTO t VALUES (1)",
+        "CREATE TEMP TABLE own (id INTEGER);;INSERT INTO t VALUES (1)",
+        "BEGIN;;INSERT INTO t VALUES (1);;SELECT 1",
+    ] {
+        run(&host, sql, &json!([])).await.ok();
+        let answer = run(&host, "SELECT count(*) FROM t WHERE id = 2", &json!([]))
+            .await
+            .json();
+        assert_eq!(
+            (&answer["changes"], &answer["last_insert_rowid"]),
+            (&json!(0), &json!(0))
+        );
+        let answer = run(&host, "PRAGMA synchronous", &json!([])).await.json();
+        assert_eq!(answer["rows"], level, "{sql}");
+        let answer = run(&host, "PRAGMA foreign_keys", &json!([])).await.json();
+        assert_eq!(answer["rows"], keys, "{sql}");
+        let answer = run(&host, "SELECT * FROM own", &json!([])).await.json();
+        let late = answer["late"].as_str().unwrap_or_default();
+        assert!(late.contains("no such table: own"), "{sql}: {late}");
+    }
+    let answer = run(&host, "SELECT count(*) FROM t", &json!([]))
+        .await
+        .json();
+    assert_eq!(answer["rows"], json!([[3]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_writer_waits_for_another() {
     let host = host().await;
     run(&host, "CREATE TABLE t (id INTEGER)", &json!([]))

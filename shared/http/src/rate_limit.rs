@@ -3,8 +3,8 @@
 //! A client has so many tokens for each minute of the clock and each class of routes. They are
 //! counted in the database, from which an instance leases them in blocks and spends them from its
 //! memory. A token is counted before it is spent, so all instances together never admit more than
-//! the limit, and a restart forgets nothing; only of limits over a thousand an instance may spend a
-//! 256th while it is asking for more. What an instance has leased and does not spend
+//! the limit, and a restart forgets nothing; only of limits over a thousand an instance that was
+//! granted some of a window may spend a 256th while it is asking for more. What an instance has leased and does not spend
 //! within the minute is lost to the client, so blocks are small where that would be felt: a block
 //! is at most a quarter of what this instance has spent for the client in this minute, and an
 //! eighth of what is left. Of large limits the next block is asked for before the last one is spent,
@@ -12,6 +12,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use vivesphere_db::{Database, Row, params};
 use vivesphere_domain::Instant;
@@ -32,6 +33,10 @@ const LEAST_AHEAD: i64 = 8;
 const BLOCK: i64 = 32;
 /// Requests that an instance serves in its life (Spin's default).
 const LIFE: i64 = 128;
+/// How often a request looks whether another one's question is answered, and how many times before
+/// it asks for itself.
+const LOOK: Duration = Duration::from_millis(1);
+const LOOKS: u32 = 1000;
 
 /// What is left for the client; becomes the `RateLimit-*` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +60,8 @@ struct Lease {
     spent: i64,
     /// Whether a request of this instance is asking the database for more.
     asking: bool,
+    /// Whether the database has granted anything in this window.
+    granted: bool,
     /// Tokens spent meanwhile on what it will bring.
     credit: i64,
 }
@@ -68,15 +75,30 @@ impl Lease {
             untaken: limit,
             spent: 0,
             asking: false,
+            granted: false,
             credit: 0,
         }
     }
 
-    /// Admits a request while another one of this instance asks: else all that come in that
+    /// What may be spent while another request of this instance asks: else all that come in that
     /// moment would ask, each for itself. Small limits, where it would be felt, give no credit.
+    fn most_credit(&self) -> i64 {
+        match (self.limit / SHARE).min(BLOCK) {
+            most if most < LEAST_CREDIT => 0,
+            most => most,
+        }
+    }
+
+    /// Whether a request had better wait for the answer to another's question: nothing is known of
+    /// this window yet, and new instances must not admit what all the others together may not.
+    fn waits(&self) -> bool {
+        self.asking && !self.granted && self.most_credit() > 0
+    }
+
+    /// Admits a request while another one of this instance asks.
     fn spend_on_credit(&mut self) -> Option<(bool, i64)> {
-        let most = (self.limit / SHARE).min(BLOCK);
-        if !self.asking || most < LEAST_CREDIT || self.credit >= most || self.untaken <= most {
+        let most = self.most_credit();
+        if !self.asking || !self.granted || self.credit >= most || self.untaken <= most {
             return None;
         }
         self.credit += 1;
@@ -126,7 +148,9 @@ impl Lease {
     /// block included.
     fn leased(&mut self, block: i64, used: i64) {
         // Other requests of this instance may have leased meanwhile: theirs stays.
-        self.held += (self.limit - (used - block)).clamp(0, block);
+        let granted = (self.limit - (used - block)).clamp(0, block);
+        self.granted |= granted > 0;
+        self.held += granted;
         self.held = (self.held - self.credit).max(0);
         self.credit = 0;
         self.untaken = (self.limit - used).max(0);
@@ -184,6 +208,12 @@ pub(crate) async fn spend(
         reset: (window_start + WINDOW - now + 999) / 1000,
         allowed,
     };
+    for _ in 0..LOOKS {
+        if !with_lease(purse, window_start, limit, |lease| lease.waits()) {
+            break;
+        }
+        spin_sdk::time::sleep(LOOK).await;
+    }
     let (known, more) = with_lease(purse, window_start, limit, |lease| {
         let known = lease.spend().or_else(|| lease.spend_on_credit());
         let more = match known {
@@ -292,6 +322,30 @@ mod tests {
         // With a large limit it is a write in 32.
         let (admitted, writes) = run(100_000, 1, &vec![0; 3200]);
         assert_eq!((admitted, writes), (3200, 100));
+    }
+
+    #[test]
+    fn a_new_instance_gives_no_credit_on_what_others_have_spent() {
+        let limit = 100_000;
+        let mut lease = Lease::new(0, limit);
+        assert_eq!(lease.spend(), None);
+        lease.asking = true;
+        assert!(lease.waits());
+        assert_eq!(lease.spend_on_credit(), None);
+        lease.settle(32, Some(limit + 32));
+        assert!(!lease.waits());
+        assert_eq!(lease.spend(), Some((false, 0)));
+        // One that was granted some gives a little, and not near the limit.
+        let mut lease = Lease::new(0, limit);
+        lease.asking = true;
+        lease.settle(1, Some(1));
+        assert!(lease.spend().is_some_and(|(allowed, _)| allowed));
+        lease.asking = true;
+        assert!(lease.spend_on_credit().is_some());
+        lease.settle(32, Some(limit - 10));
+        lease.held = 0;
+        lease.asking = true;
+        assert_eq!(lease.spend_on_credit(), None);
     }
 
     #[test]
