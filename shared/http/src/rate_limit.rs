@@ -30,7 +30,7 @@ const LEAST_CREDIT: i64 = 4;
 /// Blocks smaller than this are not asked for early.
 const LEAST_AHEAD: i64 = 8;
 /// Most tokens of a block.
-const BLOCK: i64 = 32;
+const BLOCK: i64 = 64;
 /// Requests that an instance serves in its life (Spin's default).
 const LIFE: i64 = 128;
 /// How often a request looks whether another one's question is answered, and how many times before
@@ -319,9 +319,9 @@ mod tests {
         let (admitted, writes) = run(100, 1, &order);
         assert_eq!(admitted, 100);
         assert!(writes < 50, "{writes}");
-        // With a large limit it is a write in 32.
+        // With a large limit it is a write in 64.
         let (admitted, writes) = run(100_000, 1, &vec![0; 3200]);
-        assert_eq!((admitted, writes), (3200, 100));
+        assert_eq!((admitted, writes), (3200, 50));
     }
 
     #[test]
