@@ -1,12 +1,13 @@
 //! What a call says beside the document, and what is said of one that cannot be read.
 
 use http::StatusCode;
-use serde::Serialize;
-use url::{Url, form_urlencoded};
+use serde::{Deserialize, Serialize};
+use url::Url;
 use vivesphere_feeds::ReadError;
 
-/// What the document is, and what it may take.
-#[derive(Debug, Default)]
+/// What the document is, and what it may take. The limits have no default: whoever calls knows them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Query {
     /// The most that is taken of the document.
     pub(crate) document_bytes: usize,
@@ -26,30 +27,8 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// Reads one; the limits have no default, whoever calls knows them.
     pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        let mut query = Self::default();
-        let (mut document_bytes, mut memory_bytes, mut milliseconds) = (None, None, None);
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let value = value.into_owned();
-            match &*name {
-                "document_bytes" => document_bytes = value.parse().ok(),
-                "memory_bytes" => memory_bytes = value.parse().ok(),
-                "milliseconds" => milliseconds = value.parse().ok(),
-                "url" => query.url = Url::parse(&value).ok(),
-                "charset" => query.charset = Some(value),
-                "item" => query.item = Some(value),
-                "title" => query.title = Some(value),
-                "link" => query.link = Some(value),
-                "summary" => query.summary = Some(value),
-                _ => return Err(Problem::malformed("the query has a name that is not known")),
-            }
-        }
-        let missing = || Problem::malformed("a limit is missing or is no number");
-        query.document_bytes = document_bytes.ok_or_else(missing)?;
-        query.memory_bytes = memory_bytes.ok_or_else(missing)?;
-        query.milliseconds = milliseconds.ok_or_else(missing)?;
-        Ok(query)
+        serde_urlencoded::from_str(text).map_err(|error| Problem::malformed(&error.to_string()))
     }
 }
 

@@ -1,4 +1,5 @@
-//! `spin:sqlite@3.1`: every `open` opens the file anew; rows are streamed, errors may come late.
+//! `spin:sqlite@3.1`: every `open` gives a connection that is as good as new; rows are streamed, errors
+//! may come late.
 
 mod connection;
 mod database;

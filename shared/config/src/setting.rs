@@ -233,35 +233,20 @@ fn parse_url(text: &str, path: bool) -> Option<Url> {
 /// The host is looked at by its letters only: whether there is such a one, a request finds out.
 #[cfg(any(test, feature = "guest"))]
 fn is_origin(text: &str) -> bool {
-    let Some(rest) = ["https://", "http://"]
-        .into_iter()
-        .find_map(|scheme| text.strip_prefix(scheme))
+    let Ok(uri) = text.parse::<http::Uri>() else {
+        return false;
+    };
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority())
     else {
         return false;
     };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    // An address of IPv6 is in brackets and has colons of its own.
-    let (host, port) = match authority
-        .strip_prefix('[')
-        .and_then(|rest| rest.split_once(']'))
-    {
-        Some((address, "")) => (address, None),
-        Some((address, rest)) => (address, rest.strip_prefix(':').or(Some("no port"))),
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        },
+    let host = authority.host();
+    let address = match authority.port_u16() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
     };
-    let in_brackets = authority.starts_with('[');
-    let known = |byte: u8| match in_brackets {
-        true => byte.is_ascii_hexdigit() || b":.".contains(&byte),
-        false => byte.is_ascii_alphanumeric() || b"-._".contains(&byte),
-    };
-    !host.is_empty()
-        && host.bytes().all(known)
-        && port.is_none_or(|port| {
-            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
-        })
+    // Whatever else was there, a name, a path or a fragment, is not in what is put together anew.
+    !matches!(host, "" | "[]") && text.strip_suffix('/').unwrap_or(text) == address
 }
 
 fn parse_key(text: &str) -> Option<[u8; 32]> {
@@ -289,6 +274,7 @@ mod tests {
             "http://[::1]",
             "http://xn--bcher-kva.example",
             "http://localhost:65535",
+            "http://localhost:1",
         ] {
             assert!(
                 is_origin(text) && parse_url(text, false).is_some(),

@@ -16,7 +16,7 @@ mod entity_tag;
 mod hand_over;
 mod idempotency;
 pub mod internal;
-mod json;
+mod json_body;
 mod list;
 mod parsing;
 mod policy;

@@ -4,11 +4,11 @@
 //! counted in the database, from which an instance leases them in blocks and spends them from its
 //! memory. A token is counted before it is spent, so all instances together never admit more than
 //! the limit, and a restart forgets nothing; only of limits over a thousand an instance that was
-//! granted some of a window may spend a 256th while it is asking for more. What an instance has leased and does not spend
-//! within the minute is lost to the client, so blocks are small where that would be felt: a block
-//! is at most a quarter of what this instance has spent for the client in this minute, and an
-//! eighth of what is left. Of large limits the next block is asked for before the last one is spent,
-//! so that only an instance's first request waits for the write.
+//! granted some of a window may spend a 256th while it is asking for more. What an instance has leased
+//! and does not spend within the minute is lost to the client, so blocks are small where that would be
+//! felt: a block is at most a quarter of what this instance has spent for the client in this minute,
+//! and an eighth of what is left. Of large limits the next block is asked for before the last one is
+//! spent, so that only an instance's first requests wait for the write.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body::Frame;
 use serde::Serialize;
 
-use crate::{Problem, json};
+use crate::{Problem, json_body};
 
 /// The pieces of a body that is made while it is sent. An error cuts the answer off, so that what
 /// is missing does not look whole.
@@ -70,7 +70,7 @@ impl Reply {
     /// # Errors
     /// 500 when the value cannot be written as JSON.
     pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, Problem> {
-        let body = json::bytes(value).map_err(Problem::internal)?;
+        let body = json_body::write(value).map_err(Problem::internal)?;
         Ok(Self::new(status, "application/json", body))
     }
 
@@ -108,7 +108,7 @@ impl Reply {
     /// # Errors
     /// As [`Reply::json`].
     pub fn kept_as(mut self, value: &impl Serialize) -> Result<Self, Problem> {
-        let body = json::bytes(value).map_err(Problem::internal)?;
+        let body = json_body::write(value).map_err(Problem::internal)?;
         self.kept = Some(body.into());
         Ok(self)
     }

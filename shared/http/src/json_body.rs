@@ -40,7 +40,7 @@ impl io::Write for Buffer {
 ///
 /// # Errors
 /// What the value's `Serialize` refuses.
-pub(crate) fn bytes(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn write(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut buffer = Buffer(Vec::with_capacity(ROOM));
     serde_json::to_writer(&mut buffer, value)?;
     Ok(buffer.0)
@@ -59,7 +59,7 @@ mod tests {
             number in any::<i64>(),
         ) {
             let value = serde_json::json!({"texts": texts, "number": number, "nothing": null});
-            prop_assert_eq!(bytes(&value).unwrap(), serde_json::to_vec(&value).unwrap());
+            prop_assert_eq!(write(&value).unwrap(), serde_json::to_vec(&value).unwrap());
         }
     }
 }
