@@ -1,6 +1,6 @@
 //! The secrets of a first start, and the check of every setting before anything runs.
 //!
-//! Only variables named in `vivesphere_config::SETTINGS` are made up here. A required variable
+//! Only variables named in `vivesphere_variables::SETTINGS` are made up here. A required variable
 //! of any other application stays an error.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use vivesphere_config::{Kind, Secret, Setting, setting};
+use vivesphere_variables::{Kind, Secret, Setting, setting};
 
 use crate::dotenv;
 use crate::manifest::Variable;

@@ -275,7 +275,7 @@ fn secrets_are_made_once_with_private_mode_and_pass_the_settings_check() {
     for line in text.lines() {
         let (name, value) = line.split_once('=').unwrap();
         let name = name.trim_start_matches("SPIN_VARIABLE_").to_lowercase();
-        let setting = vivesphere_config::setting(&name).unwrap();
+        let setting = vivesphere_variables::setting(&name).unwrap();
         setting
             .parse(value)
             .unwrap_or_else(|error| panic!("{error}"));

@@ -146,7 +146,7 @@ fn jobs() -> String {
 fn variables() -> String {
     let mut text =
         String::from("| variable | default | secret | what it is |\n|---|---|:-:|---|\n");
-    for setting in &vivesphere_config::SETTINGS {
+    for setting in &vivesphere_variables::SETTINGS {
         let default = match setting.default {
             Some("") => "empty".to_owned(),
             Some(default) => format!("`{default}`"),

@@ -3,7 +3,7 @@
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
-use vivesphere_config::{SETTINGS, setting};
+use vivesphere_variables::{SETTINGS, setting};
 
 use super::Finding;
 use crate::manifest::Manifest;

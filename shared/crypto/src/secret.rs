@@ -1,6 +1,6 @@
 //! A value that must not be seen.
 //!
-//! The type itself comes from `vivesphere-config`, where secrets enter the program, so that a
+//! The type itself comes from `vivesphere-variables`, where secrets enter the program, so that a
 //! configured key is the same [`Secret`] all the way. It has no `Debug`, `Display` or `Serialize`
 //! and is overwritten with zeros when dropped.
 //!
@@ -18,7 +18,7 @@
 //! ```
 
 use serde::{Deserialize, Deserializer};
-pub use vivesphere_config::Secret;
+pub use vivesphere_variables::Secret;
 use zeroize::Zeroize;
 
 use crate::constant_time;

@@ -109,7 +109,7 @@ pub(crate) async fn run<T: FromRow>(
         streamed(connection, sql, parameters).await?
     };
     rows.into_iter()
-        .map(|row| T::from_row(&Row::new(row)))
+        .map(|row| T::from_row(&mut Row::new(row)))
         .collect()
 }
 

@@ -12,11 +12,11 @@ pub struct Row {
 
 /// A type that one row of a query fills. The implementation stands beside the SQL.
 pub trait FromRow: Sized {
-    /// Reads the row.
+    /// Reads the row, which is used up.
     ///
     /// # Errors
     /// [`Error::Column`] when a column does not hold what its Rust type needs.
-    fn from_row(row: &Row) -> Result<Self, Error>;
+    fn from_row(row: &mut Row) -> Result<Self, Error>;
 }
 
 impl Row {
@@ -65,6 +65,30 @@ impl Row {
         Ok(self.get_optional::<&str>(column)?.map(str::to_owned))
     }
 
+    /// A text column's string itself: nothing of it is copied, and the column is null from then on.
+    ///
+    /// # Errors
+    /// As [`Row::get`].
+    pub fn take_text(&mut self, column: usize) -> Result<String, Error> {
+        self.take_text_optional(column)?
+            .ok_or(Error::Column { column })
+    }
+
+    /// As [`Row::take_text`], of a column that may be null.
+    ///
+    /// # Errors
+    /// As [`Row::get_optional`].
+    pub fn take_text_optional(&mut self, column: usize) -> Result<Option<String>, Error> {
+        match self.values.get_mut(column) {
+            Some(Value::Null) => Ok(None),
+            Some(value @ Value::Text(_)) => match std::mem::replace(value, Value::Null) {
+                Value::Text(text) => Ok(Some(text)),
+                _ => Err(Error::Column { column }),
+            },
+            _ => Err(Error::Column { column }),
+        }
+    }
+
     /// Bytes of a blob column.
     ///
     /// # Errors
@@ -75,15 +99,16 @@ impl Row {
 }
 
 impl FromRow for Row {
-    fn from_row(row: &Row) -> Result<Self, Error> {
-        Ok(row.clone())
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
+        let values = std::mem::take(&mut row.values);
+        Ok(Self { values })
     }
 }
 
 macro_rules! from_first_column {
     ($($type:ty),*) => {$(
         impl FromRow for $type {
-            fn from_row(row: &Row) -> Result<Self, Error> {
+            fn from_row(row: &mut Row) -> Result<Self, Error> {
                 row.get(0)
             }
         }
@@ -92,7 +117,7 @@ macro_rules! from_first_column {
 from_first_column!(i64, u64, u32, bool);
 
 impl FromRow for String {
-    fn from_row(row: &Row) -> Result<Self, Error> {
+    fn from_row(row: &mut Row) -> Result<Self, Error> {
         row.text(0)
     }
 }

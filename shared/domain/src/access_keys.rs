@@ -51,7 +51,7 @@ const COLUMNS: &str =
     "access_key_id, owner_id, name, scopes, bot_ids, expires_at, last_used_at, created_at";
 
 impl FromRow for AccessKey {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         let instant = |column| {
             let millis: Option<i64> = row.get_optional(column)?;
             Ok::<_, vivesphere_db::Error>(millis.map(Instant::from_unix_millis))

@@ -45,7 +45,7 @@ const COLUMNS: &str = "apikey_id, owner_id, provider, label, last4, version, cre
     rotated_at, last_used_at, checked_at, check_result";
 
 impl FromRow for Apikey {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         let instant = |column| {
             let millis: Option<i64> = row.get_optional(column)?;
             Ok::<_, vivesphere_db::Error>(millis.map(Instant::from_unix_millis))

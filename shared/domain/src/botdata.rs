@@ -33,7 +33,7 @@ const COLUMNS: &str =
     "bot_id, version, key_id, wrapped_key, wrap_nonce, nonce, ciphertext, stored_at";
 
 impl FromRow for StoredData {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
             bot_id: row.text(0)?,
             version: row.get(1)?,

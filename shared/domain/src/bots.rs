@@ -51,18 +51,18 @@ const COLUMNS: &str = "bot_id, bot_name, owner_id, handle, x_user_id, status, st
     status_detail, persona_id, timezone, daily_post_limit, version, created_at, updated_at";
 
 impl FromRow for Bot {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
-            bot_id: row.text(0)?,
-            bot_name: row.text(1)?,
-            owner_id: row.text(2)?,
-            handle: row.text_optional(3)?,
-            x_user_id: row.text_optional(4)?,
-            status: row.text(5)?,
-            status_code: row.text_optional(6)?,
-            status_detail: row.text_optional(7)?,
-            persona_id: row.text_optional(8)?,
-            timezone: row.text(9)?,
+            bot_id: row.take_text(0)?,
+            bot_name: row.take_text(1)?,
+            owner_id: row.take_text(2)?,
+            handle: row.take_text_optional(3)?,
+            x_user_id: row.take_text_optional(4)?,
+            status: row.take_text(5)?,
+            status_code: row.take_text_optional(6)?,
+            status_detail: row.take_text_optional(7)?,
+            persona_id: row.take_text_optional(8)?,
+            timezone: row.take_text(9)?,
             daily_post_limit: row.get(10)?,
             version: row.get(11)?,
             created_at: Instant::from_unix_millis(row.get(12)?),

@@ -181,7 +181,7 @@ pub async fn every(db: &Database) -> Result<Vec<Count>, Error> {
 struct Series(Option<Count>);
 
 impl FromRow for Series {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         let name: &str = row.get(0)?;
         let Some(counter) = Counter::ALL.into_iter().find(|own| own.as_str() == name) else {
             return Ok(Self(None));

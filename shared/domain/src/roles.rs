@@ -55,7 +55,7 @@ impl From<BuiltInRole> for Role {
 }
 
 impl FromRow for Role {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
             role: row.text(0)?,
             description: row.text(1)?,

@@ -50,7 +50,7 @@ const COLUMNS: &str = "u.user_id, u.username,
     u.disabled_at, u.version, u.created_at, u.updated_at";
 
 impl FromRow for User {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         let roles = row.text_optional(2)?.unwrap_or_default();
         Ok(Self {
             user_id: row.text(0)?,

@@ -74,7 +74,7 @@ pub struct Left {
 }
 
 impl FromRow for Left {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
             endpoint: row.text(0)?,
             span: row.text(1)?,

@@ -4,8 +4,8 @@ use std::io;
 
 use serde::Serialize;
 
-/// Room for a short page: growing copies what is there.
-const ROOM: usize = 4096;
+/// Room for a page: growing copies what is there.
+const ROOM: usize = 16 << 10;
 /// Pieces up to this length are copied by the byte: a copy of memory is a call out of WebAssembly,
 /// and most pieces are a quotation mark, a comma, a number.
 const SHORT: usize = 16;

@@ -20,7 +20,7 @@ const COLUMNS: &str = "apikey_id, version, key_id, wrapped_key, wrap_nonce, nonc
     last_used_at";
 
 impl FromRow for Stored {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
             apikey_id: row.text(0)?,
             version: row.get(1)?,

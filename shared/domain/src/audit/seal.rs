@@ -15,7 +15,7 @@ pub struct Sealed {
 }
 
 impl FromRow for Row {
-    fn from_row(row: &Columns) -> Result<Self, Error> {
+    fn from_row(row: &mut Columns) -> Result<Self, Error> {
         Ok(Self {
             audit_id: row.get(0)?,
             occurred_at: row.get(1)?,

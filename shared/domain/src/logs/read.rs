@@ -58,18 +58,18 @@ pub struct Entry {
 }
 
 impl FromRow for Entry {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
-        let log_id = row.text(0)?;
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
+        let log_id = row.take_text(0)?;
         Ok(Self {
             logged_at: moment_of(&log_id),
             log_id,
-            log_type: row.text(1)?,
-            level: row.text(2)?,
-            service: row.text(3)?,
-            actor: Some(row.text(4)?).filter(|actor| !actor.is_empty()),
-            message: row.text(5)?,
+            log_type: row.take_text(1)?,
+            level: row.take_text(2)?,
+            service: row.take_text(3)?,
+            actor: Some(row.take_text(4)?).filter(|actor| !actor.is_empty()),
+            message: row.take_text(5)?,
             data: serde_json::from_str(row.get(6)?).unwrap_or_default(),
-            submitted_by: row.text(7)?,
+            submitted_by: row.take_text(7)?,
         })
     }
 }

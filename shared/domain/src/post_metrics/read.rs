@@ -150,7 +150,7 @@ pub async fn series(
 struct Totals(Counts);
 
 impl FromRow for Totals {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Counts::from_columns(row, 0).map(Self)
     }
 }
@@ -171,7 +171,7 @@ pub struct Latest {
 }
 
 impl FromRow for Latest {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
             post_id: row.text(0)?,
             published_at: Instant::from_unix_millis(row.get(1)?),

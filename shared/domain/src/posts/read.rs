@@ -12,16 +12,16 @@ const COLUMNS: &str = "p.post_id, p.bot_id, p.state, p.scheduled_at, p.published
     p.next_attempt_at, p.failure_code, p.failure_detail, p.version, p.created_at, p.updated_at";
 
 impl FromRow for Post {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
-            post_id: row.text(0)?,
-            bot_id: row.text(1)?,
-            state: row.text(2)?,
+            post_id: row.take_text(0)?,
+            bot_id: row.take_text(1)?,
+            state: row.take_text(2)?,
             scheduled_at: Instant::from_unix_millis(row.get(3)?),
             published_at: row.get_optional(4)?.map(Instant::from_unix_millis),
             next_attempt_at: row.get_optional(5)?.map(Instant::from_unix_millis),
-            failure_code: row.text_optional(6)?,
-            failure_detail: row.text_optional(7)?,
+            failure_code: row.take_text_optional(6)?,
+            failure_detail: row.take_text_optional(7)?,
             version: row.get(8)?,
             created_at: Instant::from_unix_millis(row.get(9)?),
             updated_at: Instant::from_unix_millis(row.get(10)?),

@@ -71,7 +71,7 @@ pub async fn claim_doubts(
 }
 
 impl FromRow for Doubt {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
             post_id: row.text(0)?,
             bot_id: row.text(1)?,

@@ -59,7 +59,7 @@ const COLUMNS: &str = "s.settings_id, s.service_name, s.version, s.settings, p.s
         ON p.service_name = s.service_name AND p.version = s.version - 1";
 
 impl FromRow for Version {
-    fn from_row(row: &Row) -> Result<Self, vivesphere_db::Error> {
+    fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         Ok(Self {
             settings_id: row.text(0)?,
             service: row.text(1)?,

@@ -7,7 +7,7 @@
 )]
 
 use proptest::prelude::*;
-use vivesphere_config::{Kind, SETTINGS, Setting, Value, setting};
+use vivesphere_variables::{Kind, SETTINGS, Setting, Value, setting};
 
 fn accepts(name: &str, text: &str) -> bool {
     setting(name).unwrap().parse(text).is_ok()

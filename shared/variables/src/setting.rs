@@ -146,16 +146,22 @@ impl Setting {
     }
 
     /// As [`Setting::parse`], of a setting that holds a URL.
-    pub(crate) fn parse_url(&self, text: &str) -> Result<Value, Malformed> {
+    ///
+    /// # Errors
+    /// As [`Setting::parse`], and for a setting of another kind.
+    pub fn parse_url(&self, text: &str) -> Result<Value, Malformed> {
         self.parse_by(text, |kind, text| match kind {
             Kind::Url { path } => parse_url(text, path).map(Value::Url),
             _ => None,
         })
     }
 
-    /// Whether a text is scheme, host and port, of a setting that holds a URL without a path.
-    #[cfg(feature = "guest")]
-    pub(crate) fn parse_origin(&self, text: &str) -> Result<Value, Malformed> {
+    /// As [`Setting::parse_url`], of a setting that holds a URL without a path: its scheme, host and
+    /// port as text, read without what takes URLs apart.
+    ///
+    /// # Errors
+    /// As [`Setting::parse_url`].
+    pub fn parse_origin(&self, text: &str) -> Result<Value, Malformed> {
         self.parse_by(text, |kind, text| {
             let origin = matches!(kind, Kind::Url { path: false }) && is_origin(text);
             origin.then(|| Value::Text(text.trim_end_matches('/').to_owned()))
@@ -164,7 +170,10 @@ impl Setting {
 
     /// As [`Setting::parse`], of any other setting: a component that is granted no URL does not
     /// carry what reads one, which is 50 kB.
-    pub(crate) fn parse_other(&self, text: &str) -> Result<Value, Malformed> {
+    ///
+    /// # Errors
+    /// As [`Setting::parse`], and for a setting that holds a URL.
+    pub fn parse_other(&self, text: &str) -> Result<Value, Malformed> {
         self.parse_by(text, Kind::parse)
     }
 
@@ -231,7 +240,6 @@ fn parse_url(text: &str, path: bool) -> Option<Url> {
 
 /// Whether a text is `http(s)://host` or `http(s)://host:port`, with or without a slash behind it.
 /// The host is looked at by its letters only: whether there is such a one, a request finds out.
-#[cfg(any(test, feature = "guest"))]
 fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else {
         return false;

@@ -4,9 +4,7 @@ use std::sync::OnceLock;
 
 use spin_sdk::variables;
 use url::Url;
-
-use crate::table::{SETTINGS, setting};
-use crate::{Malformed, Secret, Setting, Value};
+use vivesphere_variables::{Malformed, SETTINGS, Secret, Setting, Value, setting};
 
 /// What this instance has read. A deployment's settings are true for everyone and cannot
 /// change while an instance lives, so the first reading serves every later request.
