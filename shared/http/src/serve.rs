@@ -245,7 +245,7 @@ async fn spend(
         },
         |route| route.class,
     );
-    if let Some(limit) = policy.per_minute(class).await? {
+    if let Some(limit) = policy.per_minute(class) {
         let client = credentials.client(client_address(&parts.headers));
         let purse = rate_limit::purse(class, &client);
         let budget = rate_limit::spend(db, &purse, limit, now).await?;

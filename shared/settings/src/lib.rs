@@ -111,6 +111,13 @@ pub enum Source {
 }
 
 impl Settings {
+    /// Whether these are the same settings, and not only equal ones: what was made of them still
+    /// holds.
+    #[must_use]
+    pub fn are(&self, others: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &others.0)
+    }
+
     /// What one version of one service's settings says.
     #[must_use]
     pub fn of(version: &Version) -> Self {
