@@ -20,7 +20,8 @@ const DATABASE: &str = "default";
 /// Idle connections kept per instance and durability; more are closed after use.
 const KEPT: usize = 16;
 
-/// A first read that takes longer than this comes over a network, or from a disk that is as slow.
+/// A short read that always takes longer than this comes over a network, or from a disk that is as
+/// slow.
 const FAR: Duration = Duration::from_millis(20);
 
 /// Rows that a result has room for before it grows.
@@ -145,9 +146,14 @@ async fn streamed(
     Ok(rows)
 }
 
-/// Says how long this instance's first read took.
-pub(crate) fn first_read_took(duration: Duration) {
-    SLOW.set(duration > FAR);
+/// Whether a database is far away whose short reads take so long.
+pub(crate) fn is_far(read: Duration) -> bool {
+    read > FAR
+}
+
+/// Says how long this instance's reads take.
+pub(crate) fn reads_take(duration: Duration) {
+    SLOW.set(is_far(duration));
 }
 
 /// The database. Cheap to make; holds nothing.

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use spin_sdk::sqlite::wit::sqlite::Connection;
 
-use crate::connection::{Durability, first_read_took, put_back, run, take, take_for_read};
+use crate::connection::{Durability, is_far, put_back, reads_take, run, take, take_for_read};
 use crate::{Error, Row, Transaction};
 
 /// One migration of this build.
@@ -61,6 +61,11 @@ thread_local! {
 /// Spin's connections (5 s) in between.
 const TRIES: usize = 8;
 
+/// Reads that are timed at most before the database is taken to be far away. A machine that is busy
+/// for a moment looks like a network once, hardly three times; and each instance that was wrong about
+/// it would open a connection for every request that it serves at once.
+const TIMED: usize = 3;
+
 /// Applies what is missing. The first call of an instance looks, later ones return at once.
 pub(crate) async fn ensure() -> Result<(), Error> {
     if APPLIED.get() {
@@ -82,8 +87,17 @@ pub(crate) async fn ensure() -> Result<(), Error> {
 async fn look() -> Result<bool, Error> {
     let (durability, connection) = take_for_read().await?;
     let asked = Instant::now();
-    let found = run(&connection, APPLIED_ROWS, []).await;
-    first_read_took(asked.elapsed());
+    let mut found = run(&connection, APPLIED_ROWS, []).await;
+    let mut quickest = asked.elapsed();
+    for _ in 1..TIMED {
+        if !is_far(quickest) {
+            break;
+        }
+        let asked = Instant::now();
+        found = run(&connection, APPLIED_ROWS, []).await;
+        quickest = quickest.min(asked.elapsed());
+    }
+    reads_take(quickest);
     let Ok(found) = found else {
         // Most likely there is no such table yet. Whatever it is, the thorough way finds out.
         return Ok(false);
