@@ -9,4 +9,3 @@ pub use read::{
     Misconfigured, boolean, integer, key, optional_key, optional_secret_text, optional_text,
     origin, secret_text, text, url,
 };
-pub use vivesphere_variables::{SETTINGS, Secret, Setting, Value, setting};
