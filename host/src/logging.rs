@@ -3,22 +3,30 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Starts the log. `RUST_LOG` chooses what is logged (default `info`); `quiet` leaves errors.
+/// Starts the log. `RUST_LOG` chooses what is logged (default `info`): a level, or levels by target
+/// such as `warn,vivesphere=debug`. `quiet` leaves errors.
 pub fn start(quiet: bool) {
     let filter = if quiet {
-        EnvFilter::new("error")
+        Targets::new().with_default(LevelFilter::ERROR)
     } else {
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"))
+        let given = std::env::var("RUST_LOG").ok();
+        given
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if std::io::stderr().is_terminal() {
+        lines.with_target(false).boxed()
+    } else {
+        lines.json().flatten_event(true).boxed()
+    };
     // A second start in one process, as in tests, keeps the first log.
-    let _ = if std::io::stderr().is_terminal() {
-        builder.with_target(false).try_init()
-    } else {
-        builder.json().flatten_event(true).try_init()
-    };
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init();
 }

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 
 use vivesphere_config as config;
-use vivesphere_crypto::{Claims, Secret, SigningKey};
+use vivesphere_crypto::Secret;
 use vivesphere_db::Database;
 use vivesphere_domain::{Error, Instant, new_id, signing_keys};
 use vivesphere_http::Problem;
+use vivesphere_tokens::{Claims, SigningKey};
 
 thread_local! {
     // True for everyone: the deployment's key, once its public half is in the database.

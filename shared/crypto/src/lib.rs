@@ -1,5 +1,5 @@
-//! Every cryptographic operation of ViveSphere, and the only crate that imports cryptographic
-//! libraries: a reviewer reads this folder and has read all of it.
+//! Every cryptographic operation of ViveSphere, and with `tokens`, the crate below it, the only one
+//! that imports cryptographic libraries: a reviewer reads this folder and has read all of it.
 //!
 //! The modules know nothing of HTTP, of the database or of the product's nouns. Nothing here
 //! prints a secret: [`Secret`] has neither `Debug` nor `Display` nor `Serialize`, and no error
@@ -14,13 +14,10 @@ pub mod hmac;
 pub mod key_text;
 pub mod password;
 pub mod pkce;
-pub mod public_key;
 pub mod random;
 pub mod secret;
 pub mod service_key;
-pub mod token;
 pub mod token_hash;
-pub mod verdict_cache;
 
 pub use associated_data::associated_data;
 pub use digest::Digest;
@@ -28,13 +25,10 @@ pub use envelope::{EnvelopeError, Sealed, Vault, VaultKey};
 pub use hash_chain::ChainHash;
 pub use key_text::KeyError;
 pub use password::PasswordError;
-pub use public_key::{JwkSet, PublicKey};
 pub use random::RandomError;
 pub use secret::{Secret, SecretString};
 pub use service_key::{is_service_key, service_authorization};
-pub use token::{Claims, SigningKey, TokenError, Verdict, Verifier};
 pub use token_hash::{TokenHash, sha256_hex};
-pub use verdict_cache::VerdictCache;
 
 /// Bytes in base64 (RFC 4648, section 4), as ciphertext is shown.
 #[must_use]

@@ -1,8 +1,8 @@
 //! The public halves of the keys that sign access tokens. Only `auth` has a private half.
 
-use vivesphere_crypto::PublicKey;
-use vivesphere_crypto::public_key::Jwk;
 use vivesphere_db::{Database, Error, Row, Transaction, params};
+use vivesphere_tokens::PublicKey;
+use vivesphere_tokens::public_key::Jwk;
 
 use crate::Instant;
 

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 use vivesphere_config as config;
-use vivesphere_crypto::{Verdict, VerdictCache, Verifier};
 use vivesphere_db::Database;
 use vivesphere_domain::access_keys::{self, KeyText, Presented};
 use vivesphere_domain::{Instant, Principal, sessions, signing_keys};
+use vivesphere_tokens::{Verdict, VerdictCache, Verifier};
 
 use crate::Problem;
 
@@ -22,7 +22,7 @@ pub(crate) enum Credentials {
     None,
     Service,
     /// What the signature alone says. The rest needs the database.
-    Token(vivesphere_crypto::Claims),
+    Token(vivesphere_tokens::Claims),
     /// Asked of the database already: the checksum is no signature, and whoever made up a key
     /// with another's id would otherwise spend that one's requests.
     AccessKey(Principal),
@@ -117,7 +117,7 @@ fn verdict_of(token: &str, now: i64) -> Verdict {
 /// The principal of a token whose signature is good, if its session and its user still live.
 pub(crate) async fn principal(
     db: &Database,
-    claims: &vivesphere_crypto::Claims,
+    claims: &vivesphere_tokens::Claims,
     now: Instant,
 ) -> Result<Principal, Problem> {
     sessions::principal(db, &claims.session_id, &claims.subject, now)

@@ -12,9 +12,10 @@ use jwt_simple::prelude::UnixTimeStamp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::key_text::{self, KeyError};
+use vivesphere_crypto::Secret;
+use vivesphere_crypto::key_text::{self, KeyError};
+
 use crate::public_key::PublicKey;
-use crate::secret::Secret;
 
 /// Who issues and who accepts (`iss`).
 pub const ISSUER: &str = "vivesphere";

@@ -5,8 +5,7 @@ use ed25519_dalek::VerifyingKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-
-use crate::key_text::KeyError;
+use vivesphere_crypto::KeyError;
 
 /// An Ed25519 public key and its name.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use vivesphere_crypto::TokenHash;
+
 use crate::token::{Claims, Verdict, Verifier, judge_time};
-use crate::token_hash::TokenHash;
 
 /// The number of tokens that are remembered unless told otherwise; about half a megabyte.
 pub const DEFAULT_CAPACITY: usize = 1024;
@@ -13,7 +14,7 @@ pub const DEFAULT_CAPACITY: usize = 1024;
 /// SHA-256. Made to be a `static`:
 ///
 /// ```
-/// static VERDICTS: vivesphere_crypto::VerdictCache = vivesphere_crypto::VerdictCache::new();
+/// static VERDICTS: vivesphere_tokens::VerdictCache = vivesphere_tokens::VerdictCache::new();
 /// ```
 ///
 /// It holds only what is true for everyone and for ever: that a key signed these bytes. The time
@@ -138,8 +139,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::secret::Secret;
     use crate::token::SigningKey;
+    use vivesphere_crypto::Secret;
 
     const NOW: i64 = 1_800_000_000;
 
