@@ -1,6 +1,6 @@
-//! The secrets of a first start, and the check of every setting before anything runs.
+//! The secrets of a first start, and the check of every variable before anything runs.
 //!
-//! Only variables named in `vivesphere_variables::SETTINGS` are made up here. A required variable
+//! Only variables named in `vivesphere_variables::VARIABLES` are made up here. A required variable
 //! of any other application stays an error.
 
 use std::collections::BTreeMap;
@@ -9,10 +9,10 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use vivesphere_variables::{Kind, Secret, Setting, setting};
+use vivesphere_variables::{Kind, Secret, Variable, variable};
 
 use crate::dotenv;
-use crate::manifest::Variable;
+use crate::manifest::Variable as Declared;
 use crate::variables::{Providers, Unresolved, environment_name};
 
 /// Letters and digits without those that look alike (0 O, 1 l I), for people to retype.
@@ -22,7 +22,7 @@ const PASSWORD_LENGTH: usize = 24;
 
 /// What a first start made. No `Debug`: it holds the password.
 pub struct Generated {
-    /// The settings that now stand in `.env`.
+    /// The variables that now stand in `.env`.
     pub names: Vec<&'static str>,
     /// The administrator's password, when it was made now.
     pub admin_password: Option<Secret<String>>,
@@ -37,7 +37,7 @@ pub struct Generated {
 /// [`Unresolved`] when a variable is missing that cannot be made up; when the vault key is
 /// missing although `database` exists; when `.env` cannot be written or others can read it.
 pub fn generate_missing(
-    declared: &BTreeMap<String, Variable>,
+    declared: &BTreeMap<String, Declared>,
     providers: &mut Providers,
     dotenv: &Path,
     database: &Path,
@@ -53,32 +53,32 @@ pub fn generate_missing(
         database_existed,
     };
     let mut entries = Vec::new();
-    for setting in missing {
-        let value = generate(setting)?;
-        if setting.name == "bootstrap_admin_password" {
+    for variable in missing {
+        let value = generate(variable)?;
+        if variable.name == "bootstrap_admin_password" {
             generated.admin_password = Some(Secret::new(value.clone()));
         }
-        generated.names.push(setting.name);
-        entries.push((setting.environment_name(), value));
+        generated.names.push(variable.name);
+        entries.push((variable.environment_name(), value));
     }
     dotenv::append(dotenv, &entries)?;
     providers.dotenv.extend(entries);
     Ok(Some(generated))
 }
 
-/// The settings that a start has to make up. Nothing is written, so a start can ask this
+/// The variables that a start has to make up. Nothing is written, so a start can ask this
 /// before it does anything slow.
 ///
 /// # Errors
 /// As [`generate_missing`].
 pub fn plan(
-    declared: &BTreeMap<String, Variable>,
+    declared: &BTreeMap<String, Declared>,
     providers: &Providers,
     dotenv: &Path,
     database: &Path,
-) -> anyhow::Result<Vec<&'static Setting>> {
+) -> anyhow::Result<Vec<&'static Variable>> {
     let missing = missing(declared, providers)?;
-    if database.exists() && missing.iter().any(|setting| setting.name == "vault_key") {
+    if database.exists() && missing.iter().any(|variable| variable.name == "vault_key") {
         bail!(
             "`vault_key` is missing, but the database {} exists already. What it holds is \
              encrypted with the old key, which a new one could not read.\n\
@@ -99,37 +99,37 @@ pub fn plan(
 
 /// The required variables without a value, all of them from the table.
 fn missing(
-    declared: &BTreeMap<String, Variable>,
+    declared: &BTreeMap<String, Declared>,
     providers: &Providers,
-) -> Result<Vec<&'static Setting>, Unresolved> {
+) -> Result<Vec<&'static Variable>, Unresolved> {
     let names = declared
         .iter()
         .filter(|(name, variable)| variable.default.is_none() && providers.get(name).is_none())
         .map(|(name, _)| name);
-    let mut settings = Vec::new();
+    let mut variables = Vec::new();
     let mut unknown = Vec::new();
     for name in names {
-        match setting(name).filter(|setting| setting.required() && setting.secret) {
-            Some(setting) => settings.push(setting),
+        match variable(name).filter(|variable| variable.required() && variable.secret) {
+            Some(variable) => variables.push(variable),
             None => unknown.push(name.clone()),
         }
     }
     if unknown.is_empty() {
-        Ok(settings)
+        Ok(variables)
     } else {
         Err(Unresolved(unknown))
     }
 }
 
-fn generate(setting: &Setting) -> anyhow::Result<String> {
-    match setting.kind {
+fn generate(variable: &Variable) -> anyhow::Result<String> {
+    match variable.kind {
         Kind::Secret32 => {
             let mut bytes = [0; 32];
             fill(&mut bytes)?;
             Ok(STANDARD.encode(bytes))
         }
         Kind::Password { min } => password(min.max(PASSWORD_LENGTH)),
-        _ => bail!("the setting `{}` cannot be made up", setting.name),
+        _ => bail!("the variable `{}` cannot be made up", variable.name),
     }
 }
 
@@ -162,11 +162,11 @@ fn fill(bytes: &mut [u8]) -> anyhow::Result<()> {
 /// Checks every value that the table knows.
 ///
 /// # Errors
-/// Names each malformed setting and what it must look like, never the value.
-pub fn check_settings(values: &BTreeMap<String, String>) -> anyhow::Result<()> {
+/// Names each malformed variable and what it must look like, never the value.
+pub fn check_variables(values: &BTreeMap<String, String>) -> anyhow::Result<()> {
     let malformed: Vec<String> = values
         .iter()
-        .filter_map(|(name, value)| setting(name)?.parse(value).err())
+        .filter_map(|(name, value)| variable(name)?.parse(value).err())
         .map(|malformed| malformed.to_string())
         .collect();
     if malformed.is_empty() {
@@ -184,13 +184,13 @@ mod tests {
 
     struct Place {
         folder: tempfile::TempDir,
-        declared: BTreeMap<String, Variable>,
+        declared: BTreeMap<String, Declared>,
     }
 
     impl Place {
         fn new(names: &[&str]) -> Self {
             let required = |name: &&str| {
-                let variable = Variable {
+                let variable = Declared {
                     default: None,
                     secret: true,
                     description: None,
@@ -230,7 +230,7 @@ mod tests {
         let generated = place.generate(&mut providers).unwrap().unwrap();
         assert_eq!(generated.names.len(), 4);
         let values = providers.resolve(&place.declared).unwrap();
-        check_settings(&values).unwrap();
+        check_variables(&values).unwrap();
         let password = generated.admin_password.unwrap();
         assert_eq!(password.expose(), &values["bootstrap_admin_password"]);
         assert_eq!(password.expose().len(), PASSWORD_LENGTH);
@@ -300,13 +300,13 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_setting_is_named_with_its_form_and_not_shown() {
+    fn a_malformed_variable_is_named_with_its_form_and_not_shown() {
         let values = BTreeMap::from([
             ("vault_key".to_owned(), "canary-0451".to_owned()),
             ("publish_max_attempts".to_owned(), "0".to_owned()),
             ("unrelated".to_owned(), "anything".to_owned()),
         ]);
-        let message = format!("{:#}", check_settings(&values).unwrap_err());
+        let message = format!("{:#}", check_variables(&values).unwrap_err());
         assert!(
             message.contains("`vault_key`") && message.contains("32 random bytes"),
             "{message}"

@@ -97,7 +97,7 @@ fn exposed_and_malformed_secrets_are_missing_and_not_shown() {
     contains(&text, "-> chmod 600 .env");
     contains(
         &text,
-        "the setting `service_key` is malformed: it must be text of at least 32 characters",
+        "the variable `service_key` is malformed: it must be text of at least 32 characters",
     );
     assert!(!text.contains("canary"), "{text}");
 }

@@ -275,8 +275,8 @@ fn secrets_are_made_once_with_private_mode_and_pass_the_settings_check() {
     for line in text.lines() {
         let (name, value) = line.split_once('=').unwrap();
         let name = name.trim_start_matches("SPIN_VARIABLE_").to_lowercase();
-        let setting = vivesphere_variables::setting(&name).unwrap();
-        setting
+        let variable = vivesphere_variables::variable(&name).unwrap();
+        variable
             .parse(value)
             .unwrap_or_else(|error| panic!("{error}"));
     }

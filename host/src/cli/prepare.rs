@@ -83,7 +83,7 @@ pub fn prepare(arguments: &ApplicationArguments) -> anyhow::Result<Prepared> {
     prepared
         .providers
         .check_declared(&prepared.manifest.variables)?;
-    secrets::check_settings(&prepared.given_values())?;
+    secrets::check_variables(&prepared.given_values())?;
     Ok(prepared)
 }
 
@@ -166,7 +166,7 @@ impl Prepared {
         if values.contains_key(JOBS_BASE_URL) && self.providers.get(JOBS_BASE_URL).is_none() {
             values.insert(JOBS_BASE_URL.to_owned(), base_url.to_owned());
         }
-        secrets::check_settings(&values)?;
+        secrets::check_variables(&values)?;
         self.manifest.application(&values, &self.environment)
     }
 
@@ -176,7 +176,7 @@ impl Prepared {
     /// As [`Prepared::application`].
     pub fn application_of(&self, component: &str) -> anyhow::Result<Application> {
         let values = self.providers.resolve(&self.manifest.variables)?;
-        secrets::check_settings(&values)?;
+        secrets::check_variables(&values)?;
         let mut manifest = self.manifest.clone();
         manifest.http_triggers.clear();
         manifest

@@ -3,7 +3,7 @@
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
-use vivesphere_variables::{SETTINGS, setting};
+use vivesphere_variables::{VARIABLES, variable};
 
 use super::Finding;
 use crate::manifest::Manifest;
@@ -129,14 +129,14 @@ pub(super) fn secrets(manifest: &Manifest, dotenv_path: &Path, state_dir: &Path)
         dotenv,
         ..Providers::default()
     };
-    for row in SETTINGS
+    for row in VARIABLES
         .iter()
         .filter(|row| manifest.variables.contains_key(row.name))
     {
         let Some(value) = providers.get(row.name) else {
             continue;
         };
-        if let Some(Err(malformed)) = setting(row.name).map(|row| row.parse(value)) {
+        if let Some(Err(malformed)) = variable(row.name).map(|row| row.parse(value)) {
             findings.push(Finding::missing(
                 malformed.to_string(),
                 format!(

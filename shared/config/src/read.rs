@@ -1,49 +1,49 @@
-//! Reading settings inside a component.
+//! Reading variables inside a component.
 
 use std::sync::OnceLock;
 
 use spin_sdk::variables;
 use url::Url;
-use vivesphere_variables::{Malformed, SETTINGS, Secret, Setting, Value, setting};
+use vivesphere_variables::{Malformed, Secret, VARIABLES, Value, Variable, variable};
 
-/// What this instance has read. A deployment's settings are true for everyone and cannot
+/// What this instance has read. A deployment's variables are true for everyone and cannot
 /// change while an instance lives, so the first reading serves every later request.
-static LOADED: [OnceLock<Value>; SETTINGS.len()] = [const { OnceLock::new() }; SETTINGS.len()];
+static LOADED: [OnceLock<Value>; VARIABLES.len()] = [const { OnceLock::new() }; VARIABLES.len()];
 
-/// A setting cannot be read by this component. Safe to log: it holds no value.
+/// A variable cannot be read by this component. Safe to log: it holds no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("setting `{setting}`: {reason}")]
+#[error("`{name}`: {reason}")]
 pub struct Misconfigured {
-    /// The setting's name.
-    pub setting: String,
+    /// The name of the variable, or of the setting that it is the default of.
+    pub name: String,
     /// What is wrong.
     pub reason: String,
 }
 
 impl Misconfigured {
-    fn new(setting: &str, reason: impl Into<String>) -> Self {
+    fn new(name: &str, reason: impl Into<String>) -> Self {
         Self {
-            setting: setting.to_owned(),
+            name: name.to_owned(),
             reason: reason.into(),
         }
     }
 }
 
-/// Reads one setting, from this instance's memory after the first time.
+/// Reads one variable, from this instance's memory after the first time.
 ///
 /// # Errors
-/// [`Misconfigured`] when the table has no such setting, when `spin.toml` does not grant it
+/// [`Misconfigured`] when the table has no such variable, when `spin.toml` does not grant it
 /// to this component, when the provider failed, or when its value is malformed.
 async fn load(
     name: &str,
-    parse: impl FnOnce(&Setting, &str) -> Result<Value, Malformed>,
+    parse: impl FnOnce(&Variable, &str) -> Result<Value, Malformed>,
 ) -> Result<&'static Value, Misconfigured> {
-    let Some(slot) = SETTINGS
+    let Some(slot) = VARIABLES
         .iter()
-        .position(|setting| setting.name == name)
+        .position(|variable| variable.name == name)
         .and_then(|index| LOADED.get(index))
     else {
-        return Err(Misconfigured::new(name, "there is no such setting"));
+        return Err(Misconfigured::new(name, "there is no such variable"));
     };
     if let Some(value) = slot.get() {
         return Ok(value);
@@ -51,9 +51,9 @@ async fn load(
     let text = variables::get(name)
         .await
         .map_err(|error| Misconfigured::new(name, explain(&error)))?;
-    let setting =
-        setting(name).ok_or_else(|| Misconfigured::new(name, "there is no such setting"))?;
-    let value = parse(setting, &text).map_err(|malformed| {
+    let variable =
+        variable(name).ok_or_else(|| Misconfigured::new(name, "there is no such variable"))?;
+    let value = parse(variable, &text).map_err(|malformed| {
         Misconfigured::new(name, format!("it must be {}", malformed.expected))
     })?;
     Ok(slot.get_or_init(|| value))
@@ -83,9 +83,9 @@ fn absent(name: &str) -> Misconfigured {
 /// A whole number.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the variable is of another kind.
 pub async fn integer(name: &str) -> Result<u64, Misconfigured> {
-    match load(name, Setting::parse_other).await? {
+    match load(name, Variable::parse_other).await? {
         Value::Integer(number) => Ok(*number),
         _ => Err(wrong_kind(name, "a number")),
     }
@@ -94,9 +94,9 @@ pub async fn integer(name: &str) -> Result<u64, Misconfigured> {
 /// Yes or no.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the variable is of another kind.
 pub async fn boolean(name: &str) -> Result<bool, Misconfigured> {
-    match load(name, Setting::parse_other).await? {
+    match load(name, Variable::parse_other).await? {
         Value::Boolean(value) => Ok(*value),
         _ => Err(wrong_kind(name, "true or false")),
     }
@@ -105,7 +105,7 @@ pub async fn boolean(name: &str) -> Result<bool, Misconfigured> {
 /// Text that must be there.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is empty or of another kind.
+/// [`Misconfigured`], as it says; also when the variable is empty or of another kind.
 pub async fn text(name: &str) -> Result<&'static str, Misconfigured> {
     optional_text(name).await?.ok_or_else(|| absent(name))
 }
@@ -113,9 +113,9 @@ pub async fn text(name: &str) -> Result<&'static str, Misconfigured> {
 /// Text that may be left empty.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the variable is of another kind.
 pub async fn optional_text(name: &str) -> Result<Option<&'static str>, Misconfigured> {
-    match load(name, Setting::parse_other).await? {
+    match load(name, Variable::parse_other).await? {
         Value::Text(text) => Ok(Some(text)),
         Value::Absent => Ok(None),
         _ => Err(wrong_kind(name, "plain text")),
@@ -125,22 +125,22 @@ pub async fn optional_text(name: &str) -> Result<Option<&'static str>, Misconfig
 /// A URL.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the variable is of another kind.
 pub async fn url(name: &str) -> Result<&'static Url, Misconfigured> {
-    match load(name, Setting::parse_url).await? {
+    match load(name, Variable::parse_url).await? {
         Value::Url(url) => Ok(url),
         _ => Err(wrong_kind(name, "a URL")),
     }
 }
 
 /// Scheme, host and port of a URL that has no path, without a slash at the end. For those who only
-/// append to it: nothing that takes URLs apart comes along. A component asks for a setting by this
+/// append to it: nothing that takes URLs apart comes along. A component asks for a variable by this
 /// or by [`url`], not by both.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the variable is of another kind.
 pub async fn origin(name: &str) -> Result<&'static str, Misconfigured> {
-    match load(name, Setting::parse_origin).await? {
+    match load(name, Variable::parse_origin).await? {
         Value::Text(text) => Ok(text),
         _ => Err(wrong_kind(name, "a URL without a path")),
     }
@@ -149,7 +149,7 @@ pub async fn origin(name: &str) -> Result<&'static str, Misconfigured> {
 /// Secret text that must be there.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is empty or of another kind.
+/// [`Misconfigured`], as it says; also when the variable is empty or of another kind.
 pub async fn secret_text(name: &str) -> Result<&'static Secret<String>, Misconfigured> {
     optional_secret_text(name)
         .await?
@@ -159,11 +159,11 @@ pub async fn secret_text(name: &str) -> Result<&'static Secret<String>, Misconfi
 /// Secret text that may be left empty.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the variable is of another kind.
 pub async fn optional_secret_text(
     name: &str,
 ) -> Result<Option<&'static Secret<String>>, Misconfigured> {
-    match load(name, Setting::parse_other).await? {
+    match load(name, Variable::parse_other).await? {
         Value::SecretText(text) => Ok(Some(text)),
         Value::Absent => Ok(None),
         _ => Err(wrong_kind(name, "secret text")),
@@ -173,7 +173,7 @@ pub async fn optional_secret_text(
 /// A key of 32 bytes that must be there.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is empty or of another kind.
+/// [`Misconfigured`], as it says; also when the variable is empty or of another kind.
 pub async fn key(name: &str) -> Result<&'static Secret<[u8; 32]>, Misconfigured> {
     optional_key(name).await?.ok_or_else(|| absent(name))
 }
@@ -181,9 +181,9 @@ pub async fn key(name: &str) -> Result<&'static Secret<[u8; 32]>, Misconfigured>
 /// A key of 32 bytes that may be left empty.
 ///
 /// # Errors
-/// [`Misconfigured`], as it says; also when the setting is of another kind.
+/// [`Misconfigured`], as it says; also when the variable is of another kind.
 pub async fn optional_key(name: &str) -> Result<Option<&'static Secret<[u8; 32]>>, Misconfigured> {
-    match load(name, Setting::parse_other).await? {
+    match load(name, Variable::parse_other).await? {
         Value::Key(key) => Ok(Some(key)),
         Value::Absent => Ok(None),
         _ => Err(wrong_kind(name, "a key")),

@@ -218,7 +218,7 @@ fn from(source: Source, own: bool) -> Source {
 
 fn wrong(setting: &Setting, reason: &str) -> Misconfigured {
     Misconfigured {
-        setting: format!("{}/{}", setting.service, setting.name),
+        name: format!("{}/{}", setting.service, setting.name),
         reason: reason.to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! The variables that a deployment gives to ViveSphere: one closed table of names, kinds,
 //! defaults and limits, read by the host when it starts and by the components when they run.
 //!
-//! - [`SETTINGS`] is the table; [`Setting::parse`] turns text into a [`Value`] or says what
+//! - [`VARIABLES`] is the table; [`Variable::parse`] turns text into a [`Value`] or says what
 //!   the text must look like, never repeating the text itself.
 //! - [`Secret`] holds what must not print.
 //!
@@ -9,9 +9,9 @@
 //! them from there; a test of this crate fails when the two differ.
 
 mod secret;
-mod setting;
 mod table;
+mod variable;
 
 pub use secret::Secret;
-pub use setting::{Kind, Malformed, Setting, Value};
-pub use table::{SETTINGS, setting};
+pub use table::{VARIABLES, variable};
+pub use variable::{Kind, Malformed, Value, Variable};

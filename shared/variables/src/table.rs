@@ -1,10 +1,10 @@
-//! The closed table of settings.
+//! The closed table of variables.
 
-use crate::setting::{Kind, Setting};
+use crate::variable::{Kind, Variable};
 
-/// Every setting that a deployment gives. Nothing else is configurable through variables.
-pub static SETTINGS: [Setting; 27] = [
-    Setting {
+/// Every variable that a deployment gives. Nothing else is configurable through variables.
+pub static VARIABLES: [Variable; 27] = [
+    Variable {
         name: "bootstrap_admin_username",
         kind: Kind::Text { min: 1, max: 64 },
         default: Some("admin"),
@@ -12,7 +12,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Name of the administrator that is created when there is no user yet.",
     },
-    Setting {
+    Variable {
         name: "bootstrap_admin_password",
         kind: Kind::Password { min: 12 },
         default: None,
@@ -20,7 +20,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: true,
         description: "Password of the administrator that is created when there is no user yet.",
     },
-    Setting {
+    Variable {
         name: "jwt_signing_key",
         kind: Kind::Secret32,
         default: None,
@@ -28,7 +28,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: true,
         description: "Ed25519 seed that signs access tokens.",
     },
-    Setting {
+    Variable {
         name: "vault_key",
         kind: Kind::Secret32,
         default: None,
@@ -36,7 +36,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: true,
         description: "Key that encrypts the bots' credentials at rest.",
     },
-    Setting {
+    Variable {
         name: "vault_key_previous",
         kind: Kind::Secret32,
         default: Some(""),
@@ -44,7 +44,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: true,
         description: "The vault key before the current one, given while keys are rotated.",
     },
-    Setting {
+    Variable {
         name: "service_key",
         kind: Kind::Password { min: 32 },
         default: None,
@@ -52,7 +52,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: true,
         description: "Shared key with which components call each other and the job entries.",
     },
-    Setting {
+    Variable {
         name: "public_base_url",
         kind: Kind::Url { path: false },
         default: Some("http://127.0.0.1:3000"),
@@ -60,7 +60,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Address under which people and X's sign-in page reach this deployment.",
     },
-    Setting {
+    Variable {
         name: "x_api_base_url",
         kind: Kind::Url { path: false },
         default: Some("https://api.x.com"),
@@ -68,7 +68,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Where X's API is called.",
     },
-    Setting {
+    Variable {
         name: "x_authorize_url",
         kind: Kind::Url { path: true },
         default: Some("https://x.com/i/oauth2/authorize"),
@@ -76,7 +76,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "X's page on which the owner of an account grants access.",
     },
-    Setting {
+    Variable {
         name: "x_client_id",
         kind: Kind::Text { min: 1, max: 256 },
         default: Some(""),
@@ -84,7 +84,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "OAuth 2.0 client id of the application registered with X.",
     },
-    Setting {
+    Variable {
         name: "x_client_secret",
         kind: Kind::Password { min: 1 },
         default: Some(""),
@@ -92,7 +92,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: true,
         description: "OAuth 2.0 client secret; empty for a public client.",
     },
-    Setting {
+    Variable {
         name: "x_app_bearer_token",
         kind: Kind::Password { min: 1 },
         default: Some(""),
@@ -100,7 +100,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: true,
         description: "App-only bearer token with which X's trends are read; without it they are not.",
     },
-    Setting {
+    Variable {
         name: "hacker_news_base_url",
         kind: Kind::Url { path: false },
         default: Some("https://hacker-news.firebaseio.com"),
@@ -108,7 +108,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Where Hacker News' API is called.",
     },
-    Setting {
+    Variable {
         name: "scrape_allow_private_addresses",
         kind: Kind::Boolean,
         default: Some("false"),
@@ -116,7 +116,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Whether sources of trends may lie on this machine or in a private network.",
     },
-    Setting {
+    Variable {
         name: "jobs_base_url",
         kind: Kind::Url { path: false },
         default: Some("http://127.0.0.1:3000"),
@@ -124,7 +124,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Where the scheduler finds the job entries.",
     },
-    Setting {
+    Variable {
         name: "anthropic_api_base_url",
         kind: Kind::Url { path: false },
         default: Some("https://api.anthropic.com"),
@@ -132,7 +132,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Where Anthropic's API is called, to check a key that is kept here.",
     },
-    Setting {
+    Variable {
         name: "google_api_base_url",
         kind: Kind::Url { path: false },
         default: Some("https://generativelanguage.googleapis.com"),
@@ -140,7 +140,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Where Google Gemini's API is called, to check a key that is kept here.",
     },
-    Setting {
+    Variable {
         name: "mistral_api_base_url",
         kind: Kind::Url { path: false },
         default: Some("https://api.mistral.ai"),
@@ -148,7 +148,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Where Mistral AI's API is called, to check a key that is kept here.",
     },
-    Setting {
+    Variable {
         name: "openai_api_base_url",
         kind: Kind::Url { path: false },
         default: Some("https://api.openai.com"),
@@ -156,7 +156,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Where OpenAI's API is called, to check a key that is kept here.",
     },
-    Setting {
+    Variable {
         name: "openrouter_api_base_url",
         kind: Kind::Url { path: false },
         default: Some("https://openrouter.ai"),
@@ -164,7 +164,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Where OpenRouter's API is called, to check a key that is kept here.",
     },
-    Setting {
+    Variable {
         name: "rate_limit_per_minute",
         kind: Kind::Integer {
             min: 1,
@@ -175,7 +175,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Requests that one client may make in a minute.",
     },
-    Setting {
+    Variable {
         name: "publish_reconcile_delay_seconds",
         kind: Kind::Integer { min: 0, max: 3600 },
         default: Some("30"),
@@ -183,7 +183,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Seconds to wait before looking whether a post with unknown outcome exists.",
     },
-    Setting {
+    Variable {
         name: "publish_max_attempts",
         kind: Kind::Integer { min: 1, max: 100 },
         default: Some("8"),
@@ -191,7 +191,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Attempts at publishing one post before it fails for good.",
     },
-    Setting {
+    Variable {
         name: "publish_lease_seconds",
         kind: Kind::Integer { min: 1, max: 3600 },
         default: Some("60"),
@@ -199,7 +199,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Seconds for which a worker holds a claimed post.",
     },
-    Setting {
+    Variable {
         name: "x_request_timeout_seconds",
         kind: Kind::Integer { min: 1, max: 300 },
         default: Some("30"),
@@ -207,7 +207,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Seconds after which a call to X counts as unanswered.",
     },
-    Setting {
+    Variable {
         name: "access_token_seconds",
         kind: Kind::Integer {
             min: 1,
@@ -218,7 +218,7 @@ pub static SETTINGS: [Setting; 27] = [
         secret: false,
         description: "Seconds for which an access token is valid.",
     },
-    Setting {
+    Variable {
         name: "refresh_token_days",
         kind: Kind::Integer { min: 1, max: 365 },
         default: Some("30"),
@@ -228,7 +228,7 @@ pub static SETTINGS: [Setting; 27] = [
     },
 ];
 
-/// The setting of this name.
-pub fn setting(name: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.name == name)
+/// The variable of this name.
+pub fn variable(name: &str) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|variable| variable.name == name)
 }

@@ -1,4 +1,4 @@
-//! The table of settings: what each kind accepts, and that `spin.toml` says the same.
+//! The table of variables: what each kind accepts, and that `spin.toml` says the same.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,15 +7,15 @@
 )]
 
 use proptest::prelude::*;
-use vivesphere_variables::{Kind, SETTINGS, Setting, Value, setting};
+use vivesphere_variables::{Kind, VARIABLES, Value, Variable, variable};
 
 fn accepts(name: &str, text: &str) -> bool {
-    setting(name).unwrap().parse(text).is_ok()
+    variable(name).unwrap().parse(text).is_ok()
 }
 
 #[test]
 fn every_default_has_the_form_that_its_own_row_asks_for() {
-    for row in &SETTINGS {
+    for row in &VARIABLES {
         if let Some(default) = row.default {
             assert!(row.parse(default).is_ok(), "{}", row.name);
         }
@@ -23,8 +23,8 @@ fn every_default_has_the_form_that_its_own_row_asks_for() {
 }
 
 #[test]
-fn required_settings_are_the_four_secrets_that_a_first_start_makes() {
-    let required: Vec<_> = SETTINGS
+fn required_variables_are_the_four_secrets_that_a_first_start_makes() {
+    let required: Vec<_> = VARIABLES
         .iter()
         .filter(|row| row.required())
         .map(|row| row.name)
@@ -39,7 +39,7 @@ fn required_settings_are_the_four_secrets_that_a_first_start_makes() {
         ]
     );
     assert!(
-        SETTINGS
+        VARIABLES
             .iter()
             .filter(|row| row.required())
             .all(|row| row.secret)
@@ -48,14 +48,14 @@ fn required_settings_are_the_four_secrets_that_a_first_start_makes() {
 
 #[test]
 fn names_are_unique_and_lower_snake_case() {
-    for (index, row) in SETTINGS.iter().enumerate() {
+    for (index, row) in VARIABLES.iter().enumerate() {
         assert!(
             row.name
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         );
         assert!(
-            SETTINGS
+            VARIABLES
                 .iter()
                 .skip(index + 1)
                 .all(|other| other.name != row.name)
@@ -68,7 +68,7 @@ fn a_key_is_exactly_32_bytes_of_base64_with_or_without_padding() {
     let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     assert!(accepts("vault_key", key));
     assert!(accepts("vault_key", key.trim_end_matches('=')));
-    let Ok(Value::Key(bytes)) = setting("vault_key").unwrap().parse(key) else {
+    let Ok(Value::Key(bytes)) = variable("vault_key").unwrap().parse(key) else {
         panic!("a key was expected");
     };
     assert_eq!(
@@ -90,11 +90,11 @@ fn a_key_is_exactly_32_bytes_of_base64_with_or_without_padding() {
 #[test]
 fn an_empty_value_means_absent_only_where_the_row_says_so() {
     assert!(matches!(
-        setting("vault_key_previous").unwrap().parse(""),
+        variable("vault_key_previous").unwrap().parse(""),
         Ok(Value::Absent)
     ));
     assert!(matches!(
-        setting("x_client_secret").unwrap().parse(""),
+        variable("x_client_secret").unwrap().parse(""),
         Ok(Value::Absent)
     ));
     assert!(!accepts("vault_key", ""));
@@ -154,8 +154,8 @@ fn passwords_have_a_least_length_and_one_line() {
 }
 
 #[test]
-fn the_message_names_the_setting_and_the_form() {
-    let Err(malformed) = setting("jwt_signing_key").unwrap().parse("canary-0451") else {
+fn the_message_names_the_variable_and_the_form() {
+    let Err(malformed) = variable("jwt_signing_key").unwrap().parse("canary-0451") else {
         panic!("a refusal was expected");
     };
     let message = malformed.to_string();
@@ -168,7 +168,7 @@ fn the_message_names_the_setting_and_the_form() {
 proptest! {
     #[test]
     fn parse_never_panics_and_never_repeats_the_value(text in "\\PC{5,60}") {
-        for row in &SETTINGS {
+        for row in &VARIABLES {
             if let Err(malformed) = row.parse(&text) {
                 // A short text may be part of the sentence by chance; a random long one is not.
                 prop_assert!(!malformed.to_string().contains(&text));
@@ -178,7 +178,7 @@ proptest! {
 
     #[test]
     fn an_integer_within_its_limits_is_read_as_itself(number in 1u64..=300) {
-        let parsed = setting("x_request_timeout_seconds").unwrap().parse(&number.to_string());
+        let parsed = variable("x_request_timeout_seconds").unwrap().parse(&number.to_string());
         prop_assert!(matches!(parsed, Ok(Value::Integer(read)) if read == number));
     }
 }
@@ -191,7 +191,7 @@ fn spin_toml() -> toml_edit::Document<String> {
 
 fn declared<'a>(
     document: &'a toml_edit::Document<String>,
-    row: &Setting,
+    row: &Variable,
 ) -> &'a dyn toml_edit::TableLike {
     document["variables"]
         .get(row.name)
@@ -208,7 +208,7 @@ fn spin_toml_declares_exactly_the_table() {
         .iter()
         .map(|(name, _)| name.to_owned())
         .collect();
-    let mut in_table: Vec<_> = SETTINGS.iter().map(|row| row.name.to_owned()).collect();
+    let mut in_table: Vec<_> = VARIABLES.iter().map(|row| row.name.to_owned()).collect();
     in_manifest.sort();
     in_table.sort();
     assert_eq!(in_manifest, in_table);
@@ -217,7 +217,7 @@ fn spin_toml_declares_exactly_the_table() {
 #[test]
 fn spin_toml_agrees_on_defaults_required_and_secret() {
     let document = spin_toml();
-    for row in &SETTINGS {
+    for row in &VARIABLES {
         let variable = declared(&document, row);
         let flag = |key| {
             variable

@@ -1,4 +1,4 @@
-//! One setting: what it is called, what it may hold, and how text becomes its value.
+//! One variable: what it is called, what it may hold, and how text becomes its value.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -14,7 +14,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a setting may hold.
+/// What a variable may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Printable text of `min` to `max` characters without line breaks.
@@ -50,12 +50,12 @@ pub enum Kind {
 
 /// One row of the table.
 #[derive(Debug)]
-pub struct Setting {
+pub struct Variable {
     /// The variable's name in `spin.toml`; `SPIN_VARIABLE_<NAME>` in the environment.
     pub name: &'static str,
     /// What it may hold.
     pub kind: Kind,
-    /// Used when no provider gives a value; `None` makes the setting required.
+    /// Used when no provider gives a value; `None` makes the variable required.
     pub default: Option<&'static str>,
     /// Whether an empty value means "not given" instead of being malformed.
     pub may_be_empty: bool,
@@ -68,7 +68,7 @@ pub struct Setting {
 /// A parsed value. It has no `Debug`, since some variants hold secrets.
 #[derive(Clone)]
 pub enum Value {
-    /// Nothing given for a setting that may be empty.
+    /// Nothing given for a variable that may be empty.
     Absent,
     /// From [`Kind::Text`].
     Text(String),
@@ -84,18 +84,18 @@ pub enum Value {
     Key(Secret<[u8; 32]>),
 }
 
-/// A value does not have the form that its setting asks for. The message names the setting
+/// A value does not have the form that its variable asks for. The message names the variable
 /// and the form, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the setting `{setting}` is malformed: it must be {expected}")]
+#[error("the variable `{variable}` is malformed: it must be {expected}")]
 pub struct Malformed {
-    /// The setting's name.
-    pub setting: &'static str,
+    /// The variable's name.
+    pub variable: &'static str,
     /// What it must look like.
     pub expected: String,
 }
 
-impl Setting {
+impl Variable {
     /// Whether a deployment must give a value.
     pub fn required(&self) -> bool {
         self.default.is_none()
@@ -134,10 +134,10 @@ impl Setting {
         }
     }
 
-    /// Turns text into the setting's value.
+    /// Turns text into the variable's value.
     ///
     /// # Errors
-    /// [`Malformed`] when the text does not have the setting's form.
+    /// [`Malformed`] when the text does not have the variable's form.
     pub fn parse(&self, text: &str) -> Result<Value, Malformed> {
         match self.kind {
             Kind::Url { .. } => self.parse_url(text),
@@ -145,10 +145,10 @@ impl Setting {
         }
     }
 
-    /// As [`Setting::parse`], of a setting that holds a URL.
+    /// As [`Variable::parse`], of a variable that holds a URL.
     ///
     /// # Errors
-    /// As [`Setting::parse`], and for a setting of another kind.
+    /// As [`Variable::parse`], and for a variable of another kind.
     pub fn parse_url(&self, text: &str) -> Result<Value, Malformed> {
         self.parse_by(text, |kind, text| match kind {
             Kind::Url { path } => parse_url(text, path).map(Value::Url),
@@ -156,11 +156,11 @@ impl Setting {
         })
     }
 
-    /// As [`Setting::parse_url`], of a setting that holds a URL without a path: its scheme, host and
+    /// As [`Variable::parse_url`], of a variable that holds a URL without a path: its scheme, host and
     /// port as text, read without what takes URLs apart.
     ///
     /// # Errors
-    /// As [`Setting::parse_url`].
+    /// As [`Variable::parse_url`].
     pub fn parse_origin(&self, text: &str) -> Result<Value, Malformed> {
         self.parse_by(text, |kind, text| {
             let origin = matches!(kind, Kind::Url { path: false }) && is_origin(text);
@@ -168,11 +168,11 @@ impl Setting {
         })
     }
 
-    /// As [`Setting::parse`], of any other setting: a component that is granted no URL does not
+    /// As [`Variable::parse`], of any other variable: a component that is granted no URL does not
     /// carry what reads one, which is 50 kB.
     ///
     /// # Errors
-    /// As [`Setting::parse`], and for a setting that holds a URL.
+    /// As [`Variable::parse`], and for a variable that holds a URL.
     pub fn parse_other(&self, text: &str) -> Result<Value, Malformed> {
         self.parse_by(text, Kind::parse)
     }
@@ -186,7 +186,7 @@ impl Setting {
             return Ok(Value::Absent);
         }
         parse(self.kind, text).ok_or_else(|| Malformed {
-            setting: self.name,
+            variable: self.name,
             expected: self.expected(),
         })
     }
@@ -233,7 +233,7 @@ fn parse_url(text: &str, path: bool) -> Option<Url> {
         && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none()
-        // The parser forgives blanks around a URL and inside it; a setting is exact.
+        // The parser forgives blanks around a URL and inside it; a variable is exact.
         && !text.chars().any(|character| character.is_whitespace() || character.is_control());
     (plain && (path || url.path() == "/")).then_some(url)
 }
