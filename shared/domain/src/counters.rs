@@ -189,7 +189,7 @@ impl FromRow for Series {
         let bucket: i64 = row.get(2)?;
         Ok(Self(Some(Count {
             counter,
-            labels: row.text(1)?,
+            labels: row.take_text(1)?,
             bucket: usize::try_from(bucket).unwrap_or(usize::MAX),
             events: row.get::<i64>(3)?.unsigned_abs(),
             microseconds: row.get::<i64>(4)?.unsigned_abs(),

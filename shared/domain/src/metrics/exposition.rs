@@ -1,7 +1,7 @@
 //! Prometheus' text format, version 0.0.4
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use super::names::{Kind, Metric};
 
@@ -30,60 +30,49 @@ impl Exposition {
     /// One sample. Values of labels that are missing are empty, which Prometheus takes for absent.
     pub(super) fn sample(&mut self, metric: &Metric, values: &[&str], number: f64) {
         debug_assert!(metric.kind != Kind::Histogram);
-        self.line(metric, "", values, None, number);
+        self.line(metric, "", &labels(metric, values), None, number);
     }
 
     /// A histogram's samples: `buckets` holds how many fell into each, the last one into none of
-    /// the bounds. In microseconds; they are shown in seconds.
+    /// the bounds. In microseconds; they are shown in seconds. Most of the text is of these, so what
+    /// its lines share is written once: the labels here, the bounds by [`bounds`].
     pub(super) fn histogram(
         &mut self,
         metric: &Metric,
         values: &[&str],
-        bounds: &[u64],
+        bounds: &[String],
         buckets: &[u64],
         microseconds: u64,
     ) {
+        let labels = labels(metric, values);
         let mut count = 0;
         for (place, events) in buckets.iter().enumerate() {
             count += events;
-            let bound = match bounds.get(place) {
-                Some(bound) => (*bound as f64 / 1e6).to_string(),
-                None => "+Inf".to_owned(),
-            };
-            self.line(metric, "_bucket", values, Some(&bound), count as f64);
+            let bound = bounds.get(place).map_or("+Inf", String::as_str);
+            self.line(metric, "_bucket", &labels, Some(bound), count);
         }
-        self.line(metric, "_sum", values, None, microseconds as f64 / 1e6);
-        self.line(metric, "_count", values, None, count as f64);
+        self.line(metric, "_sum", &labels, None, microseconds as f64 / 1e6);
+        self.line(metric, "_count", &labels, None, count);
     }
 
     fn line(
         &mut self,
         metric: &Metric,
         suffix: &str,
-        values: &[&str],
+        labels: &str,
         bound: Option<&str>,
-        number: f64,
+        number: impl Display,
     ) {
         self.text.push_str(metric.name);
         self.text.push_str(suffix);
-        let labels = metric.labels.iter().copied().zip(values.iter().copied());
-        let mut before = '{';
-        for (label, value) in labels.chain(bound.map(|bound| ("le", bound))) {
-            self.text.push(before);
-            self.text.push_str(label);
-            self.text.push_str("=\"");
-            for character in value.chars() {
-                match character {
-                    '\\' => self.text.push_str("\\\\"),
-                    '"' => self.text.push_str("\\\""),
-                    '\n' => self.text.push_str("\\n"),
-                    other => self.text.push(other),
-                }
+        let bounded = bound.map(|bound| ["le=\"", bound, "\""]);
+        if !labels.is_empty() || bounded.is_some() {
+            self.text.push('{');
+            self.text.push_str(labels);
+            if let Some(bounded) = bounded {
+                self.text.push_str(if labels.is_empty() { "" } else { "," });
+                bounded.iter().for_each(|piece| self.text.push_str(piece));
             }
-            self.text.push('"');
-            before = ',';
-        }
-        if before == ',' {
             self.text.push('}');
         }
         let _ = writeln!(self.text, " {number}");
@@ -92,6 +81,37 @@ impl Exposition {
     pub(super) fn finish(self) -> String {
         self.text
     }
+}
+
+/// Bounds of buckets in microseconds, as a histogram's lines show them.
+pub(super) fn bounds(microseconds: &[u64]) -> Vec<String> {
+    let seconds = |bound: &u64| (*bound as f64 / 1e6).to_string();
+    microseconds.iter().map(seconds).collect()
+}
+
+/// What stands between a line's braces.
+fn labels(metric: &Metric, values: &[&str]) -> String {
+    let mut text = String::new();
+    for (label, value) in metric.labels.iter().zip(values) {
+        text.push_str(if text.is_empty() { "" } else { "," });
+        text.push_str(label);
+        text.push_str("=\"");
+        // Piece by piece: what has to be escaped is rare.
+        let mut rest = *value;
+        while let Some(at) = rest.find(['\\', '"', '\n']) {
+            let (before, from) = rest.split_at(at);
+            text.push_str(before);
+            text.push_str(match from.as_bytes().first() {
+                Some(b'\n') => "\\n",
+                Some(b'"') => "\\\"",
+                _ => "\\\\",
+            });
+            rest = from.get(1..).unwrap_or_default();
+        }
+        text.push_str(rest);
+        text.push('"');
+    }
+    text
 }
 
 #[cfg(test)]
@@ -120,7 +140,7 @@ mod tests {
         exposition.histogram(
             &LABELLED,
             &["a\"b\\c\n"],
-            &[1_000, 2_500_000],
+            &bounds(&[1_000, 2_500_000]),
             &[1, 0, 2],
             1_500,
         );

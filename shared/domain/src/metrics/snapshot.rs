@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use vivesphere_db::{Database, MIGRATIONS, Row, params};
 
-use super::exposition::Exposition;
+use super::exposition::{Exposition, bounds};
 use super::names::{Metric, table};
 use crate::counters::{self, Count, Counter};
 use crate::logs::{self, LogType};
@@ -72,18 +72,30 @@ fn histogram(exposition: &mut Exposition, metric: &Metric, counts: &[Count], cou
     exposition.begin(metric);
     let told_apart = metric.labels.len();
     let buckets = counter.bounds().len() + 1;
-    let mut sums: BTreeMap<Vec<&str>, (Vec<u64>, u64)> = BTreeMap::new();
+    let mut sums: BTreeMap<&str, (Vec<u64>, u64)> = BTreeMap::new();
     for count in of(counts, counter) {
-        let values = count.labels.split(' ').take(told_apart).collect();
-        let (events, microseconds) = sums.entry(values).or_insert_with(|| (vec![0; buckets], 0));
+        let (events, microseconds) = sums
+            .entry(first(&count.labels, told_apart))
+            .or_insert_with(|| (vec![0; buckets], 0));
         if let Some(bucket) = events.get_mut(count.bucket.min(buckets - 1)) {
             *bucket += count.events;
         }
         *microseconds += count.microseconds;
     }
-    for (values, (events, microseconds)) in sums {
-        exposition.histogram(metric, &values, counter.bounds(), &events, microseconds);
+    let bounds = bounds(counter.bounds());
+    for (labels, (events, microseconds)) in sums {
+        let values: Vec<&str> = labels.split(' ').take(told_apart).collect();
+        exposition.histogram(metric, &values, &bounds, &events, microseconds);
     }
+}
+
+/// The first few of a series' labels.
+fn first(labels: &str, few: usize) -> &str {
+    let Some(last) = few.checked_sub(1) else {
+        return "";
+    };
+    let end = labels.match_indices(' ').nth(last);
+    end.map_or(labels, |(end, _)| labels.get(..end).unwrap_or(labels))
 }
 
 /// The job of a series of requests that were answered 200.
@@ -282,6 +294,14 @@ mod tests {
         ] {
             assert_eq!(job_that_ran(labels), wanted);
         }
+    }
+
+    #[test]
+    fn labels_are_told_apart_as_far_as_they_are_wanted() {
+        for (few, wanted) in [(0, ""), (1, "GET"), (2, "GET /a"), (3, "GET /a 200")] {
+            assert_eq!(first("GET /a 200", few), wanted);
+        }
+        assert_eq!(first("sent", 3), "sent");
     }
 
     #[test]
