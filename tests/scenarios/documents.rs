@@ -146,18 +146,18 @@ fn jobs() -> String {
 fn variables() -> String {
     let mut text =
         String::from("| variable | default | secret | what it is |\n|---|---|:-:|---|\n");
-    for setting in &vivesphere_variables::SETTINGS {
-        let default = match setting.default {
+    for variable in &vivesphere_variables::VARIABLES {
+        let default = match variable.default {
             Some("") => "empty".to_owned(),
             Some(default) => format!("`{default}`"),
             None => "**required**".to_owned(),
         };
-        let secret = if setting.secret { "●" } else { " " };
+        let secret = if variable.secret { "●" } else { " " };
         writeln!(
             text,
             "| `{}` | {default} | {secret} | {} |",
-            setting.name,
-            cell(setting.description)
+            variable.name,
+            cell(variable.description)
         )
         .unwrap();
     }

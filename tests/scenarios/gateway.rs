@@ -199,6 +199,9 @@ async fn only_pages_of_the_settings_may_call() {
         answer.header("access-control-allow-methods"),
         "GET, PATCH, DELETE"
     );
+    // A list is not one of its items: only its own methods are told.
+    let answer = preflight(&app.anonymous(), LIST, PAGE).await;
+    assert_eq!(answer.header("access-control-allow-methods"), "GET");
     let headers = answer.header("access-control-allow-headers");
     for name in [
         "authorization",

@@ -68,7 +68,7 @@ async fn a_thread_is_several_texts_each_of_which_fits() {
         (json!({"text": "a", "thread": ["b"]}), "/thread"),
         (json!({"text": 5}), "/text"),
         (
-            json!({"text": "a", "requires_approval": true}),
+            json!({"text": "a", "requires_approval": "no"}),
             "/requires_approval",
         ),
         (json!({"text": "a", "state": "published"}), "/state"),

@@ -138,8 +138,17 @@ pub(crate) fn all() -> Vec<Case> {
         act("/api/v1/bots/{bot_id}/connect"),
         post("/api/v1/bots/{bot_id}/posts", json!({"text": "new"})),
         get("/api/v1/bots/{bot_id}/posts").bad_query("surprise=1", 400),
+        get("/api/v1/posts/awaiting-approval").bad_query("limit=0", 422),
         get("/api/v1/posts/{post_id}"),
         patch("/api/v1/posts/{post_id}", json!({"text": "changed"})),
+        act("/api/v1/posts/{post_id}/submit"),
+        // Who may only write is refused before it is looked at; `approvals` has the others.
+        act("/api/v1/posts/{post_id}/approve").foreign(Foreign::No),
+        post(
+            "/api/v1/posts/{post_id}/reject",
+            json!({"reason": "not like this"}),
+        )
+        .foreign(Foreign::No),
         act("/api/v1/posts/{post_id}/cancel"),
         act("/api/v1/posts/{post_id}/retry"),
         post("/internal/bots/{bot_id}/access-token", json!({})),

@@ -25,7 +25,7 @@ pub fn describe() -> Api {
             "You have as many keys as you can have: delete one first.",
         );
     api.get("/api/v1/access-keys", "List access keys")
-        .query::<wire::ListQuery>()
+        .paged::<wire::ListQuery>()
         .gives::<List<wire::AccessKeyBody>>();
     api.get("/api/v1/access-keys/{access_key_id}", "See an access key")
         .gives::<wire::AccessKeyBody>();

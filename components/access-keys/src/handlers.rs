@@ -27,8 +27,8 @@ pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::ListQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (query, page) = context.paged::<wire::ListQuery>()?;
+    let page = page.by_id()?;
     let owner = query.user_id.as_deref();
     let listed = access_keys::list(&context.db, context.principal()?, owner, &page).await?;
     Reply::ok(&List::<wire::AccessKeyBody>::of(listed))

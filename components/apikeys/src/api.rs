@@ -37,7 +37,7 @@ pub fn describe() -> Api {
         .text("The closed table, whole: it is one page.")
         .gives::<List<wire::ProviderBody>>();
     api.get("/api/v1/apikeys", "List your keys of providers")
-        .query::<wire::ListQuery>()
+        .paged::<wire::ListQuery>()
         .gives::<List<wire::ApikeyBody>>();
     api.get("/api/v1/apikeys/{apikey_id}", "See a provider's key")
         .text("Its last four characters, not the key.")

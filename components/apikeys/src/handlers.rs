@@ -40,8 +40,8 @@ pub(crate) async fn providers(_context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::ListQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (query, page) = context.paged::<wire::ListQuery>()?;
+    let page = page.by_id()?;
     let provider = query.provider.as_deref();
     if provider.is_some_and(|name| apikeys::provider(name).is_none()) {
         return Err(Error::invalid("/provider", "is not a provider").into());

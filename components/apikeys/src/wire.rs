@@ -29,13 +29,6 @@ pub(crate) struct Replacement {
 pub(crate) struct ListQuery {
     #[serde(default)]
     pub(crate) provider: Option<String>,
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]

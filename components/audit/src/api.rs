@@ -14,7 +14,7 @@ pub fn describe() -> Api {
         ROUTES,
     );
     api.get("/api/v1/audit", "List what was done, the newest first")
-        .query::<wire::AuditQuery>()
+        .paged::<wire::AuditQuery>()
         .gives::<List<wire::AuditBody>>();
     api.get(
         "/api/v1/audit/verify",

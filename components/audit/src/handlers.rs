@@ -2,7 +2,7 @@
 
 use vivesphere_crypto::ChainHash;
 use vivesphere_domain::audit::{self, Filter, Place, Position};
-use vivesphere_domain::{Error, Instant, time_zone};
+use vivesphere_domain::{Error, Instant, Page, time_zone};
 use vivesphere_http::{Context, List, Problem, Reply, TimeBudget};
 
 use crate::wire;
@@ -16,9 +16,8 @@ fn moment(name: &str, text: Option<&String>) -> Result<Option<Instant>, Problem>
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::AuditQuery = context.query()?;
-    let page = context.page(query.limit, None)?;
-    let after = query.cursor.as_deref().map(Position::parse).transpose()?;
+    let (query, page) = context.paged::<wire::AuditQuery>()?;
+    let after = page.cursor.as_deref().map(Position::parse).transpose()?;
     let filter = Filter {
         from: moment("from", query.from.as_ref())?,
         to: moment("to", query.to.as_ref())?,
@@ -26,6 +25,7 @@ pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
         actor_id: query.actor_id,
         action: query.action,
     };
+    let page = Page::parse(page.limit, None)?;
     let listed = audit::list(&context.db, &filter, &page, after).await?;
     Reply::ok(&List::<wire::AuditBody>::of(listed))
 }

@@ -19,13 +19,6 @@ pub(crate) struct AuditQuery {
     pub(crate) from: Option<String>,
     #[serde(default)]
     pub(crate) to: Option<String>,
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]

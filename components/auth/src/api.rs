@@ -1,8 +1,8 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
-use vivesphere_crypto::JwkSet;
-use vivesphere_http::{List, RunQuery, StatusCode};
+use vivesphere_http::{List, NoFilter, RunQuery, StatusCode};
+use vivesphere_tokens::JwkSet;
 
 use crate::{ROUTES, wire};
 
@@ -112,7 +112,7 @@ fn users(api: &mut Api) {
         .creates::<wire::UserBody>()
         .conflict("username_taken", "Another user has this name.");
     api.get("/api/v1/users", "List users")
-        .query::<wire::ListQuery>()
+        .paged::<NoFilter>()
         .gives::<List<wire::UserBody>>();
     api.get("/api/v1/users/{user_id}", "See a user")
         .gives::<wire::UserBody>();

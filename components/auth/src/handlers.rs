@@ -1,12 +1,15 @@
 //! Extract → parse → domain → wire.
 
 use vivesphere_config as config;
-use vivesphere_crypto::{JwkSet, Secret, Verdict};
+use vivesphere_crypto::Secret;
 use vivesphere_domain::access_keys::{self, KeyText, Presented};
 use vivesphere_domain::sessions::{self, Refreshed, Started};
 use vivesphere_domain::users::{self, PasswordChange, SignIn, User, UserChange};
 use vivesphere_domain::{Actor, Instant, expiry, signing_keys};
-use vivesphere_http::{Context, HeaderValue, List, Problem, Reply, RunQuery, header, verify};
+use vivesphere_http::{
+    Context, HeaderValue, List, NoFilter, Problem, Reply, RunQuery, header, verify,
+};
+use vivesphere_tokens::{JwkSet, Verdict};
 
 use crate::{tokens, wire};
 
@@ -203,8 +206,8 @@ pub(crate) async fn create_user(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn list_users(context: Context) -> Result<Reply, Problem> {
-    let query: wire::ListQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (NoFilter {}, page) = context.paged()?;
+    let page = page.by_id()?;
     let listed = users::list(&context.db, &page).await?;
     Reply::ok(&List::<wire::UserBody>::of(listed))
 }

@@ -75,19 +75,6 @@ pub(crate) struct Validate {
     pub(crate) token: Option<String>,
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListQuery {
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    #[schemars(extend("format" = "uuid"))]
-    pub(crate) cursor: Option<String>,
-}
-
 /// RFC 6749, sections 4.4.2 and 6. Unknown parameters are to be ignored (section 3.2), and one
 /// without a value counts as left out.
 #[derive(Deserialize, JsonSchema)]

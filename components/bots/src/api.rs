@@ -40,7 +40,7 @@ fn bots(api: &mut Api) {
         .conflict("x_account_in_use", ACCOUNT_IN_USE)
         .problem(status, code, when);
     api.get("/api/v1/bots/list", "List bots")
-        .query::<wire::BotQuery>()
+        .paged::<wire::BotQuery>()
         .gives::<List<wire::BotBody>>();
     api.get("/api/v1/bots/{bot_id}", "See a bot")
         .gives::<wire::BotBody>();

@@ -31,7 +31,7 @@ pub(crate) async fn begin(context: Context) -> Result<Reply, Problem> {
         Problem::new(
             StatusCode::CONFLICT,
             "x_app_not_configured",
-            "This deployment has no X app: its setting `x_client_id` is empty.",
+            "This deployment has no X app: its variable `x_client_id` is empty.",
         )
     })?;
     let state = random::token("", 32).map_err(Problem::internal)?;

@@ -34,8 +34,8 @@ pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::BotQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (query, page) = context.paged::<wire::BotQuery>()?;
+    let page = page.by_id()?;
     let owner = query
         .user_id
         .map(|id| parse_id(&id).ok_or_else(|| Error::invalid("/user_id", "is not an id")))

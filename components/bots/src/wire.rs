@@ -74,14 +74,6 @@ pub(crate) struct BotQuery {
     #[serde(default)]
     #[schemars(extend("format" = "uuid"))]
     pub(crate) user_id: Option<String>,
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    #[schemars(extend("format" = "uuid"))]
-    pub(crate) cursor: Option<String>,
 }
 
 /// X may add parameters of its own.

@@ -36,7 +36,7 @@ pub fn describe() -> Api {
         .gives::<wire::ServiceSettings>()
         .problem(status, code, when);
     api.get("/api/v1/config/history", "List a service's versions")
-        .query::<wire::HistoryQuery>()
+        .paged::<wire::HistoryQuery>()
         .gives::<List<wire::VersionBody>>()
         .not_found();
     api.get(

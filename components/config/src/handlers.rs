@@ -85,8 +85,8 @@ pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn history(context: Context) -> Result<Reply, Problem> {
-    let query: wire::HistoryQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (query, page) = context.paged::<wire::HistoryQuery>()?;
+    let page = page.by_id()?;
     let listed = settings::history(&context.db, &query.service_name, &page).await?;
     Reply::ok(&List::<wire::VersionBody>::of(listed))
 }

@@ -20,13 +20,6 @@ pub(crate) struct ServiceQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct HistoryQuery {
     pub(crate) service_name: String,
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]

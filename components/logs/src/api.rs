@@ -29,11 +29,11 @@ pub fn describe() -> Api {
             "The queue is full of records that are at least as important.",
         );
     api.get("/api/v1/logs", "List log records, the newest first")
-        .query::<wire::LogQuery>()
+        .paged::<wire::LogQuery>()
         .gives::<List<wire::LogBody>>();
     api.get("/api/v1/logs/export", "Export log records, one a line")
         .text("All that fits the filter, read while it is sent; `limit` is not heeded.")
-        .query::<wire::LogQuery>()
+        .paged::<wire::LogQuery>()
         .gives_lines::<wire::LogBody>("application/x-ndjson");
     api.get(
         "/api/v1/logs/stats",

@@ -12,9 +12,9 @@ use crate::{handlers, wire};
 const BATCH: u32 = 500;
 
 pub(crate) async fn export(context: Context) -> Result<Reply, Problem> {
-    let query: wire::LogQuery = context.query()?;
+    let (query, page) = context.paged::<wire::LogQuery>()?;
     // An export has no pages; a cursor says where it begins.
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let page = page.by_id()?;
     let filter = handlers::filter(&query)?;
     let lines = lines(context.db, filter, page.after);
     Ok(Reply::stream("application/x-ndjson", lines))

@@ -110,8 +110,8 @@ pub(crate) fn filter(query: &wire::LogQuery) -> Result<Filter, Problem> {
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::LogQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (query, page) = context.paged::<wire::LogQuery>()?;
+    let page = page.by_id()?;
     let listed = logs::list(&context.db, &filter(&query)?, &page).await?;
     Reply::ok(&List::<wire::LogBody>::of(listed))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use vivesphere_api::Api;
-use vivesphere_http::{List, StatusCode};
+use vivesphere_http::{List, NoFilter, StatusCode};
 
 use crate::{ROUTES, wire};
 
@@ -53,7 +53,7 @@ fn personas(api: &mut Api) {
     .creates::<wire::PersonaBody>()
     .conflict("persona_name_taken", NAME_TAKEN);
     api.get("/api/v1/personas", "List personas")
-        .query::<wire::PersonaQuery>()
+        .paged::<wire::PersonaQuery>()
         .gives::<List<wire::PersonaBody>>();
     api.get("/api/v1/personas/{persona_id}", "See a persona")
         .gives::<wire::PersonaBody>();
@@ -78,7 +78,7 @@ fn versions(api: &mut Api) {
         "/api/v1/personas/{persona_id}/versions",
         "List a persona's versions",
     )
-    .query::<wire::VersionQuery>()
+    .paged::<NoFilter>()
     .gives::<List<wire::PersonaVersionBody>>();
     api.get(
         "/api/v1/personas/{persona_id}/versions/{version}",

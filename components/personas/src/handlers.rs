@@ -2,7 +2,7 @@
 
 use vivesphere_domain::personas::{self, Assignment, Persona};
 use vivesphere_domain::weighted_length::DEFAULT_MAX;
-use vivesphere_http::{Context, HeaderValue, List, Problem, Reply, StatusCode, header};
+use vivesphere_http::{Context, HeaderValue, List, NoFilter, Problem, Reply, StatusCode, header};
 
 use crate::wire::{ExportFormat, PersonaDocument};
 use crate::{wire, yaml};
@@ -59,8 +59,8 @@ pub(crate) async fn export(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::PersonaQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (query, page) = context.paged::<wire::PersonaQuery>()?;
+    let page = page.by_id()?;
     let principal = context.principal()?;
     let listed = personas::list(&context.db, principal, &query.into(), &page).await?;
     Reply::ok(&List::<wire::PersonaBody>::of(listed))
@@ -103,11 +103,11 @@ pub(crate) async fn delete(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn versions(context: Context) -> Result<Reply, Problem> {
-    let query: wire::VersionQuery = context.query()?;
+    let (NoFilter {}, page) = context.paged()?;
     let persona_id = context.id("persona_id")?;
-    let (principal, cursor) = (context.principal()?, query.cursor.as_deref());
+    let (principal, cursor) = (context.principal()?, page.cursor.as_deref());
     let listed =
-        personas::versions(&context.db, principal, &persona_id, query.limit, cursor).await?;
+        personas::versions(&context.db, principal, &persona_id, page.limit, cursor).await?;
     Reply::ok(&List::<wire::PersonaVersionBody>::of(listed))
 }
 

@@ -107,13 +107,6 @@ pub(crate) struct PersonaQuery {
     language: Option<String>,
     #[serde(default)]
     region: Option<String>,
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    pub(crate) cursor: Option<String>,
 }
 
 impl From<PersonaQuery> for PersonaFilter {
@@ -124,18 +117,6 @@ impl From<PersonaQuery> for PersonaFilter {
             region: query.region,
         }
     }
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VersionQuery {
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_domain::Instant;
-use vivesphere_domain::posts::Post;
+use vivesphere_domain::posts::{ApprovalRules, Post};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -12,14 +12,6 @@ pub(crate) struct PostQuery {
     #[serde(default)]
     #[schemars(extend("enum" = ["draft", "awaiting_approval", "scheduled", "publishing", "published", "failed", "outcome_unknown", "cancelled", null]))]
     pub(crate) state: Option<String>,
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    #[schemars(extend("format" = "uuid"))]
-    pub(crate) cursor: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -39,8 +31,18 @@ pub(crate) struct PostBody {
     /// In the bot's time zone, such as `2026-12-01T09:00`.
     #[serde(default)]
     pub(crate) local_time: Option<String>,
+    /// Whether a person must approve it before it goes out. Left out, a new post is as the setting
+    /// `approval_required` says. What is required is not taken back.
     #[serde(default)]
     pub(crate) requires_approval: Option<bool>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RejectBody {
+    /// For the author: what is to be changed.
+    #[schemars(length(min = 1, max = 500))]
+    pub(crate) reason: String,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -59,9 +61,15 @@ pub(crate) struct PostOut {
     next_attempt_at: Option<Instant>,
     x_post_id: Option<String>,
     x_post_ids: Vec<String>,
+    /// Why it failed, or is a draft again.
     failure_code: Option<String>,
     failure_detail: Option<String>,
     requires_approval: bool,
+    /// Until when it can be approved; null unless it waits for that.
+    approval_due_at: Option<Instant>,
+    /// The user who approved it as it is.
+    approved_by: Option<String>,
+    approved_at: Option<Instant>,
     version: i64,
     attempts: Vec<AttemptOut>,
     created_at: Instant,
@@ -82,8 +90,10 @@ struct AttemptOut {
     detail: Option<String>,
 }
 
-impl From<Post> for PostOut {
-    fn from(post: Post) -> Self {
+impl PostOut {
+    /// The post as it is sent; what its deadline is depends on the settings that hold now.
+    pub(crate) fn of(post: Post, approvals: ApprovalRules) -> Self {
+        let approval_due_at = post.approval_due_at(approvals);
         let x_post_ids: Vec<String> = post.parts.iter().filter_map(|(_, id)| id.clone()).collect();
         let mut texts: Vec<String> = post.parts.into_iter().map(|(text, _)| text).collect();
         let (text, thread) = if texts.len() == 1 {
@@ -104,7 +114,10 @@ impl From<Post> for PostOut {
             x_post_ids,
             failure_code: post.failure_code,
             failure_detail: post.failure_detail,
-            requires_approval: false,
+            requires_approval: post.requires_approval,
+            approval_due_at,
+            approved_by: post.approved_by,
+            approved_at: post.approved_at,
             version: post.version,
             attempts: post
                 .attempts

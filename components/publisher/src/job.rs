@@ -9,8 +9,9 @@ use vivesphere_config as config;
 use vivesphere_crypto::random;
 use vivesphere_db::Database;
 use vivesphere_domain::publishing::{self, Claimed, Effect, Outcome};
+use vivesphere_domain::settings::table::posts as approval;
 use vivesphere_domain::settings::table::publisher as setting;
-use vivesphere_domain::{Actor, Instant};
+use vivesphere_domain::{Actor, Instant, posts};
 use vivesphere_http::access_tokens::Tokens;
 use vivesphere_http::{Context, Problem, Reply, RunQuery};
 use vivesphere_x_api::{Client, CreateOutcome, NewPost};
@@ -29,6 +30,8 @@ pub(crate) struct Done {
     deferred: usize,
     failed: usize,
     unknown: usize,
+    /// Posts that nobody approved or rejected in time: drafts again.
+    expired: usize,
     remaining: i64,
     duration_ms: i64,
 }
@@ -50,6 +53,8 @@ struct Run {
     client: Client,
     tokens: Tokens,
     timeout: Duration,
+    /// In milliseconds.
+    approval_deadline: i64,
     template: Rules,
 }
 
@@ -59,7 +64,10 @@ pub(crate) async fn run(context: Context) -> Result<Reply, Problem> {
     let delay = i64::try_from(run.template.reconcile_delay.as_millis()).unwrap_or(i64::MAX);
     let timeout = i64::try_from(run.timeout.as_millis()).unwrap_or(i64::MAX);
     publishing::recover(&run.db, &run.actor, timeout, delay).await?;
-    let mut done = Done::default();
+    let mut done = Done {
+        expired: posts::expire_approvals(&run.db, &run.actor, run.approval_deadline).await?,
+        ..Done::default()
+    };
     run.look_for_doubts(&mut done, time.end()).await?;
     run.send_due(&mut done, time.end()).await?;
     done.remaining = publishing::remaining(&run.db).await?;
@@ -75,12 +83,16 @@ impl Run {
         let delay = settings
             .integer(&setting::PUBLISH_RECONCILE_DELAY_SECONDS)
             .await?;
+        let approval_deadline = settings
+            .integer(&approval::APPROVAL_DEADLINE_SECONDS)
+            .await?;
         Ok(Self {
             db: context.db,
             actor: Actor::new(context.principal()?, context.request_id()),
             client: Client::new(config::origin("x_api_base_url").await?, timeout),
             tokens: Tokens::new(context.request_id()),
             timeout,
+            approval_deadline: approval_deadline.saturating_mul(1000),
             template: Rules {
                 now: Instant::now(),
                 spent: 0,

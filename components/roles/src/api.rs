@@ -1,7 +1,7 @@
 //! What this component's routes take and give, for the API's description.
 
 use vivesphere_api::Api;
-use vivesphere_http::List;
+use vivesphere_http::{List, NoFilter};
 
 use crate::{ROUTES, wire};
 
@@ -41,7 +41,7 @@ pub fn describe() -> Api {
             "There are as many roles as there can be: delete one first.",
         );
     api.get("/api/v1/roles", "List roles")
-        .query::<wire::ListQuery>()
+        .paged::<NoFilter>()
         .gives::<List<wire::RoleBody>>();
     api.get("/api/v1/roles/{role}", "See a role")
         .gives::<wire::RoleBody>();

@@ -3,7 +3,7 @@
 use vivesphere_domain::permissions::{BuiltInRole, Permission};
 use vivesphere_domain::roles::{self, Role, RoleChange};
 use vivesphere_domain::{Error, parse_id};
-use vivesphere_http::{Context, List, Problem, Reply};
+use vivesphere_http::{Context, List, NoFilter, Problem, Reply};
 
 use crate::wire;
 
@@ -60,8 +60,8 @@ pub(crate) async fn create(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::ListQuery = context.query()?;
-    let listed = roles::list(&context.db, query.limit, query.cursor.as_deref()).await?;
+    let (NoFilter {}, page) = context.paged()?;
+    let listed = roles::list(&context.db, page.limit, page.cursor.as_deref()).await?;
     Reply::ok(&List::<wire::RoleBody>::of(listed))
 }
 

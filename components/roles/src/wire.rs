@@ -34,19 +34,6 @@ pub(crate) struct Assignment {
     pub(crate) role: String,
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListQuery {
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The name of a role.
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    pub(crate) cursor: Option<String>,
-}
-
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct RoleBody {
     role: String,

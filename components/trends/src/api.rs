@@ -30,7 +30,7 @@ fn topics(api: &mut Api) {
             "By momentum, or the newest first. Titles and excerpts are plain text that strangers \
              wrote. By momentum a topic may move while one turns the pages.",
         )
-        .query::<wire::TrendQuery>()
+        .paged::<wire::TrendQuery>()
         .gives::<List<wire::TrendBody>>();
     api.get("/api/v1/trends/{trend_id}", "See a topic and its items")
         .gives::<wire::TrendDetail>();
@@ -47,7 +47,7 @@ fn sources(api: &mut Api) {
     let path = "/api/v1/trends/sources";
     let one = "/api/v1/trends/sources/{source_id}";
     api.get(path, "List the sources of trends")
-        .query::<wire::SourceQuery>()
+        .paged::<wire::SourceQuery>()
         .gives::<List<wire::SourceBody>>();
     api.post(path, "Add a source of trends")
         .text(

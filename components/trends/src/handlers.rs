@@ -6,8 +6,8 @@ use vivesphere_http::{Context, List, Problem, Reply};
 use crate::wire;
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::TrendQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (query, page) = context.paged::<wire::TrendQuery>()?;
+    let page = page.by_id()?;
     let listed = trends::list(&context.db, &query.into(), &page).await?;
     Reply::ok(&List::<wire::TrendBody>::of(listed))
 }

@@ -15,8 +15,8 @@ fn reply(source: Source) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn list(context: Context) -> Result<Reply, Problem> {
-    let query: wire::SourceQuery = context.query()?;
-    let page = context.page(query.limit, query.cursor.as_deref())?;
+    let (query, page) = context.paged::<wire::SourceQuery>()?;
+    let page = page.by_id()?;
     let listed = trends::list_sources(&context.db, &query.into(), &page).await?;
     Reply::ok(&List::<wire::SourceBody>::of(listed))
 }

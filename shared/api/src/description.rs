@@ -3,7 +3,7 @@
 use http::StatusCode;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
-use vivesphere_http::{Route, Verb};
+use vivesphere_http::{PageQuery, Route, Verb};
 
 use crate::schemas::Schemas;
 
@@ -22,7 +22,7 @@ pub(crate) struct Operation {
     pub(crate) path: &'static str,
     pub(crate) summary: &'static str,
     pub(crate) text: Option<&'static str>,
-    pub(crate) query: Option<Schema>,
+    pub(crate) query: Vec<Schema>,
     pub(crate) body: Option<Body>,
     pub(crate) if_match: bool,
     /// The answer is made while it is sent: it has no tag.
@@ -116,7 +116,7 @@ impl Api {
             path,
             summary,
             text: None,
-            query: None,
+            query: Vec::new(),
             body: None,
             if_match: false,
             streamed: false,
@@ -139,7 +139,14 @@ impl Description<'_> {
 
     /// It reads its query string as `T`.
     pub fn query<T: JsonSchema>(self) -> Self {
-        self.operation.query = Some(self.schemas.inlined::<T>());
+        self.operation.query = vec![self.schemas.inlined::<T>()];
+        self
+    }
+
+    /// It gives a page of a list, which its query string asks for and filters by `T`.
+    pub fn paged<T: JsonSchema>(self) -> Self {
+        let filter = self.schemas.inlined::<T>();
+        self.operation.query = vec![filter, self.schemas.inlined::<PageQuery>()];
         self
     }
 

@@ -125,7 +125,7 @@ fn parameters(api: &Api, route: &Route, described: &Operation) -> Vec<Value> {
         };
         all.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
     }
-    if let Some(query) = &described.query {
+    for query in &described.query {
         let mut query = query.clone().to_value();
         api.schemas.rename(&mut query);
         let required = query["required"].as_array().cloned().unwrap_or_default();

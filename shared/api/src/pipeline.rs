@@ -150,7 +150,7 @@ pub(crate) fn refusals(route: &Route, operation: &Operation) -> Vec<Refusal> {
             all.extend([NOT_JSON, INVALID]);
         }
     }
-    if operation.query.is_some() {
+    if !operation.query.is_empty() {
         all.push(INVALID);
     }
     if operation.if_match {

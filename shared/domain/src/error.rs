@@ -21,6 +21,14 @@ pub enum Error {
     /// Visible, but not allowed; the text says what is missing.
     #[error("forbidden: {0}")]
     Forbidden(String),
+    /// Visible, but not allowed for a reason that programs can tell from a missing permission.
+    #[error("forbidden {code}: {detail}")]
+    ForbiddenAs {
+        /// Stable, snake_case.
+        code: &'static str,
+        /// For people.
+        detail: String,
+    },
     /// The request's values are not valid.
     #[error("invalid: {0:?}")]
     Invalid(Vec<FieldError>),

@@ -1,5 +1,6 @@
 //! Posts: what people schedule. What the publisher does with them stands in `publishing`.
 
+mod approval;
 mod draft;
 mod read;
 
@@ -9,9 +10,10 @@ use vivesphere_db::{Database, Row, Transaction, params};
 use crate::post_state::{PostEvent, PostState, next};
 use crate::{Actor, Error, Instant, Principal, audit, bots, new_id, personas};
 
+pub use approval::{ApprovalRules, approve, expire_approvals, reject, submit};
 pub use draft::{Draft, PostChange};
 use draft::{moment, pointers, texts};
-pub use read::{get, list};
+pub use read::{get, list, list_awaiting_approval};
 
 /// A post.
 #[derive(Debug, Clone)]
@@ -28,9 +30,9 @@ pub struct Post {
     pub published_at: Option<Instant>,
     /// When it is looked at next; absent when only a person moves it on.
     pub next_attempt_at: Option<Instant>,
-    /// Why it failed, as a stable code.
+    /// Why it failed or is a draft again, as a stable code.
     pub failure_code: Option<String>,
-    /// Why it failed, for people.
+    /// The same for people.
     pub failure_detail: Option<String>,
     /// Rises with every change.
     pub version: i64,
@@ -38,6 +40,14 @@ pub struct Post {
     pub created_at: Instant,
     /// When it last changed.
     pub updated_at: Instant,
+    /// Whether a person must approve it before it goes out.
+    pub requires_approval: bool,
+    /// When approval was asked for last.
+    pub approval_requested_at: Option<Instant>,
+    /// The user who approved it as it is.
+    pub approved_by: Option<String>,
+    /// When they did.
+    pub approved_at: Option<Instant>,
     /// Its texts, with X's id of each that is published.
     pub parts: Vec<(String, Option<String>)>,
     /// Every call made for it.
@@ -65,7 +75,7 @@ pub struct Attempt {
     pub detail: Option<String>,
 }
 
-/// Schedules a post.
+/// Schedules a post, or asks for the approval that it requires first.
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Forbidden`]; storage.
@@ -75,37 +85,43 @@ pub async fn schedule(
     principal: &Principal,
     bot_id: &str,
     draft: &Draft,
+    approvals: ApprovalRules,
 ) -> Result<Post, Error> {
     let bot = bots::get_writable(db, principal, bot_id).await?;
     let parts = texts(draft)?.ok_or_else(|| Error::invalid("/text", "is missing"))?;
-    if draft.requires_approval == Some(true) {
-        return Err(Error::invalid(
-            "/requires_approval",
-            "must be false: there are no approvals to ask for yet",
-        ));
-    }
+    let requires_approval = approvals.of_new(draft.requires_approval)?;
     let now = Instant::now();
     let scheduled_at = moment(draft, &bot.timezone)?.unwrap_or(now);
     let post_id = new_id();
+    let (state, action) = if requires_approval {
+        (PostState::AwaitingApproval, "post.submitted")
+    } else {
+        (PostState::Scheduled, "post.scheduled")
+    };
     let transaction = db.transaction().await?;
     transaction
         .execute(
             "INSERT INTO posts (post_id, bot_id, created_by, state, scheduled_at,
-                next_attempt_at, created_at, updated_at)
-             VALUES (?1, ?2, ?3, 'scheduled', ?4, ?4, ?5, ?5)",
+                next_attempt_at, created_at, updated_at, requires_approval,
+                approval_requested_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)",
             params![
                 post_id.as_str(),
                 bot_id,
                 principal.id.as_str(),
+                state.as_str(),
                 scheduled_at.unix_millis(),
+                (!requires_approval).then(|| scheduled_at.unix_millis()),
                 now.unix_millis(),
+                i64::from(requires_approval),
+                requires_approval.then(|| now.unix_millis()),
             ],
         )
         .await?;
     personas::check_texts(&transaction, bot_id, &parts, pointers(draft)).await?;
     write_parts(&transaction, &post_id, &parts).await?;
     let detail = json!({"scheduled_at": scheduled_at, "parts": parts.len()});
-    audit::record(&transaction, actor, "post.scheduled", &post_id, &detail).await?;
+    audit::record(&transaction, actor, action, &post_id, &detail).await?;
     transaction.commit().await?;
     get(db, principal, &post_id).await
 }
@@ -133,18 +149,36 @@ async fn write_parts(
     Ok(())
 }
 
-/// What the event makes of the post, read under the write lock. Refuses a stale version, and
-/// with `refusal` what cannot happen now.
+/// A post as it is under the write lock.
+struct Locked {
+    state: PostState,
+    version: i64,
+    scheduled_at: Instant,
+    requires_approval: bool,
+    approval_requested_at: Option<Instant>,
+}
+
+impl Locked {
+    /// What the event makes of it; refuses with `refusal` what cannot happen now.
+    fn after(&self, event: PostEvent, refusal: &'static str) -> Result<PostState, Error> {
+        next(self.state, event).map_err(|_| self.refused(refusal))
+    }
+
+    fn refused(&self, refusal: &'static str) -> Error {
+        Error::conflict(refusal, format!("The post is {} now.", self.state))
+    }
+}
+
+/// Reads the post under the write lock. Refuses a stale version.
 async fn lock(
     transaction: &Transaction,
     post_id: &str,
     expected: Option<i64>,
-    event: PostEvent,
-    refusal: &'static str,
-) -> Result<PostState, Error> {
+) -> Result<Locked, Error> {
     let row: Option<Row> = transaction
         .query_optional(
-            "SELECT state, version FROM posts WHERE post_id = ?",
+            "SELECT state, version, scheduled_at, requires_approval, approval_requested_at
+             FROM posts WHERE post_id = ?",
             params![post_id],
         )
         .await?;
@@ -153,12 +187,21 @@ async fn lock(
     if expected.is_some_and(|expected| expected != current) {
         return Err(Error::StaleVersion { current });
     }
-    let state =
-        PostState::parse(&row.text(0)?).map_err(|error| Error::Internal(error.to_string()))?;
-    next(state, event).map_err(|_| Error::conflict(refusal, format!("The post is {state} now.")))
+    Ok(Locked {
+        state: PostState::parse(&row.text(0)?)
+            .map_err(|error| Error::Internal(error.to_string()))?,
+        version: current,
+        scheduled_at: Instant::from_unix_millis(row.get(2)?),
+        requires_approval: row.get::<i64>(3)? != 0,
+        approval_requested_at: row.get_optional(4)?.map(Instant::from_unix_millis),
+    })
 }
 
 /// Changes a post that has not been sent: until the moment of sending, not after it.
+///
+/// What requires approval is asked for it again when its text or time changes, and from the moment
+/// it begins to require it: an approval that was given is void, the deadline starts anew. A draft
+/// stays one until it is submitted.
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::NotFound`], [`Error::Forbidden`], [`Error::StaleVersion`];
@@ -170,20 +213,19 @@ pub async fn edit(
     post_id: &str,
     expected_version: Option<i64>,
     change: &PostChange,
+    approvals: ApprovalRules,
 ) -> Result<Post, Error> {
     let post = get(db, principal, post_id).await?;
     let bot = bots::get_writable(db, principal, &post.bot_id).await?;
     let parts = texts(change)?;
     let scheduled_at = moment(change, &bot.timezone)?;
     let transaction = db.transaction().await?;
-    let state = lock(
-        &transaction,
-        post_id,
-        expected_version,
-        PostEvent::Edit,
-        "not_editable",
-    )
-    .await?;
+    let found = lock(&transaction, post_id, expected_version).await?;
+    let edited = found.after(PostEvent::Edit, "not_editable")?;
+    let other_content = parts.is_some() || scheduled_at.is_some();
+    let requires = approvals.of_changed(found.requires_approval, change, other_content)?;
+    let asks =
+        found.state != PostState::Draft && requires && (other_content || !found.requires_approval);
     if let Some(parts) = &parts {
         let sent: Option<i64> = transaction
             .query_optional(
@@ -200,25 +242,47 @@ pub async fn edit(
         personas::check_texts(&transaction, &bot.bot_id, parts, pointers(change)).await?;
         write_parts(&transaction, post_id, parts).await?;
     }
+    let detail = json!({"scheduled_at": scheduled_at, "text": parts.is_some()});
+    audit::record(&transaction, actor, "post.edited", post_id, &detail).await?;
+    if asks {
+        approval::ask(&transaction, post_id, scheduled_at).await?;
+        if found.state != PostState::AwaitingApproval {
+            let state = found.after(PostEvent::Submit, "not_editable")?;
+            let detail = json!({"state": state.as_str()});
+            audit::record(&transaction, actor, "post.submitted", post_id, &detail).await?;
+        }
+    } else {
+        write_edit(&transaction, post_id, edited, scheduled_at, requires).await?;
+    }
+    transaction.commit().await?;
+    get(db, principal, post_id).await
+}
+
+/// The row of an edited post for which no approval is asked.
+async fn write_edit(
+    transaction: &Transaction,
+    post_id: &str,
+    state: PostState,
+    scheduled_at: Option<Instant>,
+    requires_approval: bool,
+) -> Result<(), Error> {
     transaction
         .execute(
             "UPDATE posts SET scheduled_at = coalesce(?2, scheduled_at),
                 next_attempt_at = CASE ?4 WHEN 'scheduled' THEN coalesce(?2, next_attempt_at)
                     ELSE next_attempt_at END,
-                state = ?4, version = version + 1, updated_at = ?3
+                state = ?4, requires_approval = ?5, version = version + 1, updated_at = ?3
              WHERE post_id = ?1",
             params![
                 post_id,
                 scheduled_at.map(Instant::unix_millis),
                 Instant::now().unix_millis(),
-                state.as_str()
+                state.as_str(),
+                i64::from(requires_approval)
             ],
         )
         .await?;
-    let detail = json!({"scheduled_at": scheduled_at, "text": parts.is_some()});
-    audit::record(&transaction, actor, "post.edited", post_id, &detail).await?;
-    transaction.commit().await?;
-    get(db, principal, post_id).await
+    Ok(())
 }
 
 /// Withdraws a post that has not been sent.
@@ -235,14 +299,8 @@ pub async fn cancel(
     let post = get(db, principal, post_id).await?;
     bots::get_writable(db, principal, &post.bot_id).await?;
     let transaction = db.transaction().await?;
-    let state = lock(
-        &transaction,
-        post_id,
-        expected_version,
-        PostEvent::Cancel,
-        "not_cancellable",
-    )
-    .await?;
+    let found = lock(&transaction, post_id, expected_version).await?;
+    let state = found.after(PostEvent::Cancel, "not_cancellable")?;
     set_state(&transaction, post_id, state, None).await?;
     audit::record(&transaction, actor, "post.cancelled", post_id, &json!({})).await?;
     transaction.commit().await?;
@@ -264,16 +322,10 @@ pub async fn retry(
     let post = get(db, principal, post_id).await?;
     bots::get_writable(db, principal, &post.bot_id).await?;
     let transaction = db.transaction().await?;
-    let state = lock(
-        &transaction,
-        post_id,
-        expected_version,
-        PostEvent::Retry,
-        "not_retryable",
-    )
-    .await?;
+    let found = lock(&transaction, post_id, expected_version).await?;
+    let state = found.after(PostEvent::Retry, "not_retryable")?;
     // A later time that was set since is kept.
-    let next_attempt_at = post.scheduled_at.max(Instant::now());
+    let next_attempt_at = found.scheduled_at.max(Instant::now());
     set_state(&transaction, post_id, state, Some(next_attempt_at)).await?;
     audit::record(&transaction, actor, "post.retried", post_id, &json!({})).await?;
     transaction.commit().await?;

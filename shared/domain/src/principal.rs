@@ -76,6 +76,12 @@ impl Principal {
         self.kind == PrincipalKind::Service
     }
 
+    /// Whether a person asks, and not a program in anybody's place.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        self.kind == PrincipalKind::User
+    }
+
     /// Whether an access key asks.
     #[must_use]
     pub fn is_access_key(&self) -> bool {

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
 use serde::de::DeserializeOwned;
 use vivesphere_db::Database;
-use vivesphere_domain::{Actor, Page, Principal, parse_id};
+use vivesphere_domain::{Actor, Principal, parse_id};
 
-use crate::{Problem, parsing};
+use crate::{PageQuery, Problem, parsing};
 
 /// One request, after authentication and the permission check.
 pub struct Context {
@@ -90,8 +90,20 @@ impl Context {
     /// # Errors
     /// 400 when it cannot be read as `T`.
     pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_urlencoded::from_str(self.parts.uri.query().unwrap_or_default())
-            .map_err(|error| parsing::refuse("query", &error))
+        from_query(self.parts.uri.query().unwrap_or_default())
+    }
+
+    /// The query string of a list: as `T`, which should deny unknown fields, what it is filtered by,
+    /// and which page is asked for.
+    ///
+    /// # Errors
+    /// As [`Context::query`].
+    pub fn paged<T: DeserializeOwned>(&self) -> Result<(T, PageQuery), Problem> {
+        // serde could read both from one, but `flatten` lets unknown fields pass.
+        let query = self.parts.uri.query().unwrap_or_default();
+        let (page, filter): (Vec<&str>, Vec<&str>) =
+            query.split('&').partition(|pair| PageQuery::has(pair));
+        Ok((from_query(&filter.join("&"))?, from_query(&page.join("&"))?))
     }
 
     /// The JSON body as `T`, which should deny unknown fields.
@@ -155,14 +167,6 @@ impl Context {
             .ok_or_else(|| Problem::malformed("If-Match must be the version in double quotes."))
     }
 
-    /// `limit` and `cursor` of a list, checked.
-    ///
-    /// # Errors
-    /// 422 when the limit is not 1 to 200 or the cursor is not one of ours.
-    pub fn page(&self, limit: Option<u32>, cursor: Option<&str>) -> Result<Page, Problem> {
-        Ok(Page::parse(limit, cursor)?)
-    }
-
     /// Whether the body is declared as this media type, whatever its parameters.
     #[must_use]
     pub fn content_type_is(&self, wanted: &str) -> bool {
@@ -173,6 +177,10 @@ impl Context {
             .and_then(|value| value.split(';').next())
             .is_some_and(|value| value.trim().eq_ignore_ascii_case(wanted))
     }
+}
+
+fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    serde_urlencoded::from_str(query).map_err(|error| parsing::refuse("query", &error))
 }
 
 pub(crate) fn client_address(headers: &HeaderMap) -> &str {

@@ -32,7 +32,7 @@ mod serve;
 pub use authenticate::verify;
 pub use context::Context;
 pub use hand_over::hand_over;
-pub use list::List;
+pub use list::{List, NoFilter, PageQuery};
 pub use parsing::{given, json};
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use reply::{Reply, ReplyStream};

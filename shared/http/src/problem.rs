@@ -182,6 +182,7 @@ impl From<Error> for Problem {
         match error {
             Error::NotFound => Self::not_found(),
             Error::Forbidden(detail) => Self::forbidden(detail),
+            Error::ForbiddenAs { code, detail } => Self::new(StatusCode::FORBIDDEN, code, detail),
             Error::Invalid(errors) => Self::invalid(errors),
             Error::Conflict { code, detail } => Self::new(StatusCode::CONFLICT, code, detail),
             Error::StaleVersion { current } => Self::new(
@@ -225,7 +226,7 @@ impl From<Misconfigured> for Problem {
             "misconfigured",
             format!(
                 "This deployment's setting `{}` is missing or malformed.",
-                error.setting
+                error.name
             ),
             60,
         )

@@ -12,18 +12,9 @@ pub(crate) fn find(
     routes: &'static [Route],
     parts: &Parts,
 ) -> Result<(&'static Route, Vec<(String, String)>), Problem> {
-    let path = parts.uri.path();
     let mut allowed = Vec::new();
     let mut best: Option<(&Route, Vec<(String, String)>)> = None;
-    // A literal segment wins over a parameter: "/bots/list" is not a bot's id.
-    let literal = routes.iter().any(|route| route.path == path);
-    for route in routes {
-        if literal && route.path != path {
-            continue;
-        }
-        let Some(parameters) = matches(route.path, path) else {
-            continue;
-        };
+    for (route, parameters) in rows(routes, parts.uri.path()) {
         allowed.push(route.method.as_http());
         if route.method.as_http() == parts.method {
             best = Some((route, parameters));
@@ -42,6 +33,19 @@ pub(crate) fn find(
         problem.allow = Some(names.join(", "));
         problem
     })
+}
+
+/// The rows of a path, with its parameters. A literal segment wins over a parameter: "/bots/list" is
+/// not a bot's id.
+fn rows<'a>(
+    routes: &'static [Route],
+    path: &'a str,
+) -> impl Iterator<Item = (&'static Route, Vec<(String, String)>)> + 'a {
+    let literal = routes.iter().any(|route| route.path == path);
+    routes
+        .iter()
+        .filter(move |route| !literal || route.path == path)
+        .filter_map(move |route| Some((route, matches(route.path, path)?)))
 }
 
 /// Matches a path against a pattern whose parameters are whole segments, `{name}`.
@@ -65,11 +69,9 @@ fn matches(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
 }
 
 /// The methods of a path.
-pub(crate) fn methods(routes: &[Route], path: &str) -> Vec<Method> {
-    routes
-        .iter()
-        .filter(|route| matches(route.path, path).is_some())
-        .map(|route| route.method.as_http())
+pub(crate) fn methods(routes: &'static [Route], path: &str) -> Vec<Method> {
+    rows(routes, path)
+        .map(|(route, _)| route.method.as_http())
         .collect()
 }
 

@@ -15,13 +15,6 @@ pub(crate) struct SourceQuery {
     kind: Option<String>,
     #[serde(default)]
     enabled: Option<bool>,
-    /// Items of a page; 20 when left out.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 200))]
-    pub(crate) limit: Option<u32>,
-    /// The `next_cursor` of the page before.
-    #[serde(default)]
-    pub(crate) cursor: Option<String>,
 }
 
 impl From<SourceQuery> for SourceFilter {

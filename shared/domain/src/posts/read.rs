@@ -9,7 +9,8 @@ use crate::permissions::Permission;
 use crate::{Error, Instant, Listed, Page, Principal, bots};
 
 const COLUMNS: &str = "p.post_id, p.bot_id, p.state, p.scheduled_at, p.published_at,
-    p.next_attempt_at, p.failure_code, p.failure_detail, p.version, p.created_at, p.updated_at";
+    p.next_attempt_at, p.failure_code, p.failure_detail, p.version, p.created_at, p.updated_at,
+    p.requires_approval, p.approval_requested_at, p.approved_by, p.approved_at";
 
 impl FromRow for Post {
     fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
@@ -25,6 +26,10 @@ impl FromRow for Post {
             version: row.get(8)?,
             created_at: Instant::from_unix_millis(row.get(9)?),
             updated_at: Instant::from_unix_millis(row.get(10)?),
+            requires_approval: row.get::<i64>(11)? != 0,
+            approval_requested_at: row.get_optional(12)?.map(Instant::from_unix_millis),
+            approved_by: row.take_text_optional(13)?,
+            approved_at: row.get_optional(14)?.map(Instant::from_unix_millis),
             parts: Vec::new(),
             attempts: Vec::new(),
         })
@@ -122,6 +127,33 @@ pub async fn list(
                  ORDER BY p.post_id LIMIT ?4"
             ),
             params![bot_id, state, page.after.clone(), page.rows()],
+        )
+        .await?;
+    let mut listed = page.cut(rows, |post: &Post| &post.post_id);
+    fill(db, &mut listed.items).await?;
+    Ok(listed)
+}
+
+/// The posts that wait for approval, of every bot that the principal may see, by age.
+///
+/// # Errors
+/// Storage.
+pub async fn list_awaiting_approval(
+    db: &Database,
+    principal: &Principal,
+    page: &Page,
+) -> Result<Listed<Post>, Error> {
+    let owner = principal.scope(Permission::BotsReadAll).owner();
+    let rows: Vec<Post> = db
+        .query(
+            &format!(
+                "SELECT {COLUMNS} FROM posts p JOIN bots b ON b.bot_id = p.bot_id
+                 WHERE p.state = 'awaiting_approval' AND p.post_id > coalesce(?2, '')
+                    AND b.deleted_at IS NULL AND (?1 IS NULL OR b.owner_id = ?1)
+                    AND (?3 IS NULL OR b.bot_id IN (SELECT value FROM json_each(?3)))
+                 ORDER BY p.post_id LIMIT ?4"
+            ),
+            params![owner, page.after.clone(), principal.bots(), page.rows()],
         )
         .await?;
     let mut listed = page.cut(rows, |post: &Post| &post.post_id);

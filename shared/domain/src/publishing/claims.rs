@@ -85,7 +85,9 @@ pub async fn recover(
 /// The bots' next due posts. A bot with a call in flight, or one to be looked for, has none; the
 /// first by time goes before the others, also while it backs off. Asked bot by bot, so its cost
 /// depends on the number of bots, not of scheduled posts. In the time zones of ?3 the publishing
-/// window is closed: nothing begins there, but a thread that has begun goes on.
+/// window is closed: nothing begins there, but a thread that has begun goes on. What waits for
+/// approval is not `scheduled`; that what was scheduled has the approval it requires is looked at
+/// all the same, on a row that is read anyway: here is the last place before X.
 const DUE: &str = "
     SELECT h.post_id FROM bots b
     JOIN posts h ON h.post_id = (
@@ -93,6 +95,7 @@ const DUE: &str = "
         ORDER BY scheduled_at, post_id LIMIT 1)
     WHERE b.status = 'active' AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
         AND h.next_attempt_at <= ?1
+        AND (h.requires_approval = 0 OR h.approved_at IS NOT NULL)
         AND (b.timezone NOT IN (SELECT value FROM json_each(?3))
             OR EXISTS (SELECT 1 FROM post_parts n WHERE n.post_id = h.post_id
                 AND n.x_post_id IS NOT NULL))

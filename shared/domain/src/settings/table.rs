@@ -12,6 +12,8 @@ pub const SETTINGS: &[&Setting] = &[
     &gateway::COMPRESSION,
     &gateway::CORS_ALLOWED_ORIGINS,
     &gateway::CORS_ALLOW_CREDENTIALS,
+    &posts::APPROVAL_REQUIRED,
+    &posts::APPROVAL_DEADLINE_SECONDS,
     &publisher::PUBLISHING_WINDOWS,
     &publisher::DAILY_POST_LIMIT,
     &publisher::PUBLISH_MAX_ATTEMPTS,
@@ -124,6 +126,37 @@ pub mod gateway {
         fallback: Fallback::Boolean(false),
         description: "Whether browsers send their own credentials along; never with *.",
         ..GATEWAY
+    };
+}
+
+/// Which posts a person must approve, and by when.
+pub mod posts {
+    use super::{Fallback, Kind, PLAIN, Setting};
+
+    const POSTS: Setting = Setting {
+        service: "posts",
+        ..PLAIN
+    };
+
+    /// Whether no post goes out unseen.
+    pub static APPROVAL_REQUIRED: Setting = Setting {
+        name: "approval_required",
+        kind: Kind::Boolean,
+        fallback: Fallback::Boolean(false),
+        description: "Whether every new or changed post must be approved by a person.",
+        ..POSTS
+    };
+    /// How long a request for approval may wait.
+    pub static APPROVAL_DEADLINE_SECONDS: Setting = Setting {
+        name: "approval_deadline_seconds",
+        kind: Kind::Integer {
+            minimum: 60,
+            maximum: 2_592_000,
+        },
+        unit: Some("seconds"),
+        fallback: Fallback::Integer(86_400),
+        description: "How long a post waits for approval before it becomes a draft again.",
+        ..POSTS
     };
 }
 
