@@ -8,6 +8,7 @@ mod archive;
 mod copy;
 mod examine;
 mod manifest;
+mod pace;
 mod restore;
 
 use std::fs::{File, Permissions};

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use vivesphere_tests::app::App;
 use vivesphere_tests::client::Client;
 use vivesphere_tests::command::{self, vivesphere};
@@ -55,19 +56,25 @@ async fn post_ids(reader: &Client, bot_id: &str) -> BTreeSet<String> {
     }
 }
 
-/// 100 requests a second, whether or not the last ones have been answered: every third writes.
+/// Clients who wait for an answer before they ask for the next.
+const CLIENTS: usize = 8;
+
+/// 100 requests a second, as long as they are answered as fast: every third writes.
 async fn load(client: Client, bot_id: String, stop: Arc<AtomicBool>) -> (usize, Vec<String>) {
     let mut tick = tokio::time::interval(Duration::from_millis(10));
     let failed = Arc::new(std::sync::Mutex::new(Vec::new()));
     let answered = Arc::new(AtomicUsize::new(0));
+    let free = Arc::new(Semaphore::new(CLIENTS));
     let mut requests = tokio::task::JoinSet::new();
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         tick.tick().await;
+        let busy = free.clone().acquire_owned().await.unwrap();
         number += 1;
         let (client, bot_id) = (client.clone(), bot_id.clone());
         let (failed, answered) = (failed.clone(), answered.clone());
         requests.spawn(async move {
+            let _busy = busy;
             let (answer, expected) = if number % 3 == 0 {
                 let post = json!({
                     "text": format!("meanwhile {number}"), "scheduled_at": "2099-01-01T00:00:00Z"

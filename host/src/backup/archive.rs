@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 
 use super::manifest::{self, Manifest};
+use super::pace::{Pace, Paced};
 
 /// Packs a staged backup, its manifest first, into the new file `to` (mode 0600).
 pub(super) fn write(
@@ -19,7 +20,8 @@ pub(super) fn write(
         .prefix(".vivesphere-backup-")
         .tempfile_in(parent)
         .with_context(|| format!("cannot write in {}", parent.display()))?;
-    let mut archive = tar::Builder::new(file);
+    let pace = Pace::new(file.as_file().try_clone()?);
+    let mut archive = tar::Builder::new(Paced { to: file, pace });
     let text = manifest.text()?;
     let mut header = tar::Header::new_gnu();
     header.set_size(text.len() as u64);
@@ -30,8 +32,8 @@ pub(super) fn write(
         let mut file = File::open(staged.join(&entry.name))?;
         archive.append_file(&entry.name, &mut file)?;
     }
-    let file = archive.into_inner()?;
-    file.as_file().sync_all()?;
+    let Paced { to: file, pace } = archive.into_inner()?;
+    pace.finish()?;
     file.persist_noclobber(to)
         .map(drop)
         .with_context(|| format!("cannot write {}", to.display()))

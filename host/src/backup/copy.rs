@@ -9,13 +9,10 @@ use anyhow::{Context as _, bail};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use super::pace::Pace;
+
 /// Pages copied at a time: 1 MiB of the usual 4 KiB.
 const PAGES: i32 = 256;
-/// After each step, at least this long, the disk and the processor are the application's.
-const LEAST_PAUSE: Duration = Duration::from_millis(1);
-/// Steps after which what was written goes to the disk: little at a time, so that the
-/// application's own small commits never wait behind a gigabyte.
-const STEPS_A_SYNC: u32 = 16;
 /// How long the file may be locked by others.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -27,6 +24,7 @@ pub(super) fn online(from: &Path, to: &Path) -> anyhow::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let source = Connection::open_with_flags(from, flags)?;
     source.busy_timeout(Duration::from_secs(10))?;
+    let page_size: u64 = source.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let mode: String = source.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     if mode == "wal" {
         // Begins the one read transaction that every step reads in. Without it, each commit of
@@ -41,24 +39,19 @@ pub(super) fn online(from: &Path, to: &Path) -> anyhow::Result<()> {
         .mode(0o600)
         .open(to)
         .with_context(|| format!("cannot make {}", to.display()))?;
+    let mut pace = Pace::new(file);
     let mut copy = Connection::open(to)?;
     // A copy that a power cut ends is no backup anyway: it has no manifest yet.
     copy.pragma_update(None, "synchronous", "OFF")?;
     {
         let backup = Backup::new(&source, &mut copy)?;
         let mut patience = Instant::now() + PATIENCE;
-        let mut steps = 0;
         loop {
-            let began = Instant::now();
             match backup.step(PAGES)? {
                 StepResult::Done => break,
                 StepResult::More => {
-                    steps += 1;
-                    if steps % STEPS_A_SYNC == 0 {
-                        file.sync_data()?;
-                    }
+                    pace.wrote(PAGES.unsigned_abs() as u64 * page_size)?;
                     patience = Instant::now() + PATIENCE;
-                    std::thread::sleep(began.elapsed().max(LEAST_PAUSE));
                 }
                 _ if Instant::now() > patience => {
                     bail!("the file stays locked by another program")
@@ -68,6 +61,6 @@ pub(super) fn online(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     copy.close().map_err(|(_, error)| error)?;
-    file.sync_all()?;
+    pace.finish()?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
-use vivesphere_variables::{VARIABLES, variable};
+use vivesphere_variables::VARIABLES;
 
 use super::Finding;
 use crate::manifest::Manifest;
@@ -136,7 +136,7 @@ pub(super) fn secrets(manifest: &Manifest, dotenv_path: &Path, state_dir: &Path)
         let Some(value) = providers.get(row.name) else {
             continue;
         };
-        if let Some(Err(malformed)) = variable(row.name).map(|row| row.parse(value)) {
+        if let Err(malformed) = row.parse(value) {
             findings.push(Finding::missing(
                 malformed.to_string(),
                 format!(

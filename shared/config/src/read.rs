@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use spin_sdk::variables;
 use url::Url;
-use vivesphere_variables::{Malformed, Secret, VARIABLES, Value, Variable, variable};
+use vivesphere_variables::{Malformed, Secret, VARIABLES, Value, Variable};
 
 /// What this instance has read. A deployment's variables are true for everyone and cannot
 /// change while an instance lives, so the first reading serves every later request.
@@ -14,7 +14,7 @@ static LOADED: [OnceLock<Value>; VARIABLES.len()] = [const { OnceLock::new() }; 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}`: {reason}")]
 pub struct Misconfigured {
-    /// The name of the variable, or of the setting that it is the default of.
+    /// The variable's name; of a setting that reads it, `service/name`.
     pub name: String,
     /// What is wrong.
     pub reason: String,
@@ -38,11 +38,8 @@ async fn load(
     name: &str,
     parse: impl FnOnce(&Variable, &str) -> Result<Value, Malformed>,
 ) -> Result<&'static Value, Misconfigured> {
-    let Some(slot) = VARIABLES
-        .iter()
-        .position(|variable| variable.name == name)
-        .and_then(|index| LOADED.get(index))
-    else {
+    let mut rows = VARIABLES.iter().zip(&LOADED);
+    let Some((variable, slot)) = rows.find(|(variable, _)| variable.name == name) else {
         return Err(Misconfigured::new(name, "there is no such variable"));
     };
     if let Some(value) = slot.get() {
@@ -51,8 +48,6 @@ async fn load(
     let text = variables::get(name)
         .await
         .map_err(|error| Misconfigured::new(name, explain(&error)))?;
-    let variable =
-        variable(name).ok_or_else(|| Misconfigured::new(name, "there is no such variable"))?;
     let value = parse(variable, &text).map_err(|malformed| {
         Misconfigured::new(name, format!("it must be {}", malformed.expected))
     })?;
