@@ -24,7 +24,7 @@ pub(super) fn online(from: &Path, to: &Path) -> anyhow::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let source = Connection::open_with_flags(from, flags)?;
     source.busy_timeout(Duration::from_secs(10))?;
-    let page_size: u64 = source.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let page_size: u32 = source.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let mode: String = source.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     if mode == "wal" {
         // Begins the one read transaction that every step reads in. Without it, each commit of
@@ -50,7 +50,7 @@ pub(super) fn online(from: &Path, to: &Path) -> anyhow::Result<()> {
             match backup.step(PAGES)? {
                 StepResult::Done => break,
                 StepResult::More => {
-                    pace.wrote(PAGES.unsigned_abs() as u64 * page_size)?;
+                    pace.wrote(u64::from(PAGES.unsigned_abs()) * u64::from(page_size))?;
                     patience = Instant::now() + PATIENCE;
                 }
                 _ if Instant::now() > patience => {

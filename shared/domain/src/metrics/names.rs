@@ -71,7 +71,7 @@ metrics! {
     POSTS: Gauge "vivesphere_posts" ["state"]
         "Posts by state";
     POSTS_DUE: Gauge "vivesphere_posts_due" []
-        "Scheduled posts whose moment has come, whatever holds them up";
+        "Scheduled posts whose moment has come, whatever holds them up; at most 10000";
     OLDEST_DUE: Gauge "vivesphere_posts_due_oldest_seconds" []
         "How long the oldest due post of an active bot, not held up by X's limits, has been due; 0 when none is";
     DEAD_LETTERS: Gauge "vivesphere_posts_dead_letters" []
@@ -104,7 +104,7 @@ metrics! {
     READINGS: Counter "vivesphere_post_readings_total" ["result"]
         "Readings of posts' public counts: read, missing (X does not show the post) or failed";
     READINGS_DUE: Gauge "vivesphere_post_readings_due" []
-        "Posts whose counts should have been read by now";
+        "Posts whose counts should have been read by now; at most 10000";
     READING_BUDGET: Gauge "vivesphere_post_readings_daily_budget_dollars" []
         "What may be spent on readings on one day";
     COLLECTOR_STOPPED: Gauge "vivesphere_collector_stopped" ["code"]
