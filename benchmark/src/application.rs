@@ -165,6 +165,16 @@ impl Application {
         Ok(database)
     }
 
+    /// Fills its database, which may take longer than it keeps an idle connection: the one that
+    /// this program keeps has to be seen to end meanwhile, else the next request is lost on it.
+    pub(crate) async fn fill(
+        &self,
+        fill: impl FnOnce(&mut rusqlite::Connection) -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let mut database = self.database()?;
+        tokio::task::spawn_blocking(move || fill(&mut database)).await?
+    }
+
     /// Its state folder.
     pub(crate) fn state(&self) -> PathBuf {
         self.place.path().join("state")

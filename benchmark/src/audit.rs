@@ -18,7 +18,7 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
     let token = application.sign_in().await?;
     // What the sign-in wrote is sealed; the rest follows it.
     application.drain_logs().await?;
-    fill(&mut application.database()?)?;
+    application.fill(fill).await?;
     let mut rates = Vec::new();
     for _ in 0..WALKS {
         let path = "/api/v1/audit/verify?budget_seconds=55";

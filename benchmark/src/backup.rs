@@ -38,7 +38,10 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
         let bot_id = bot["bot_id"].as_str().context("no bot")?;
         posts.push(format!("/api/v1/bots/{bot_id}/posts"));
     }
-    fill(&application.database()?, &application.state())?;
+    let state = application.state();
+    application
+        .fill(move |database| fill(database, &state))
+        .await?;
 
     let stop = Arc::new(AtomicBool::new(false));
     let base = format!("http://{}", application.address);

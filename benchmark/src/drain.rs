@@ -24,7 +24,9 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
     let token = application.sign_in().await?;
     let bots = fake.bots(&application, &token, BOTS).await?;
     let patterns = backlog::patterns(&application, &token, &bots).await?;
-    backlog::copy(&mut application.database()?, &patterns, POSTS_EACH, true)?;
+    application
+        .fill(move |database| backlog::copy(database, &patterns, POSTS_EACH, true))
+        .await?;
     let total = BOTS * POSTS_EACH;
     let peak = Peak::of(application.process_id()?);
     let started = Instant::now();

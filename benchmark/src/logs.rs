@@ -73,7 +73,9 @@ async fn query(table: &mut Table) -> anyhow::Result<()> {
     let token = application.sign_in().await?;
     let now = chrono::Utc::now().timestamp_millis().unsigned_abs();
     let begin = now - DAYS * 86_400_000;
-    fill(&mut application.database()?, begin, now)?;
+    application
+        .fill(move |database| fill(database, begin, now))
+        .await?;
     let mut by_type = Vec::new();
     let mut by_text = Vec::new();
     for number in 0..QUERIES {

@@ -21,7 +21,7 @@ pub(crate) async fn measure(flags: &Flags, table: &mut Table) -> anyhow::Result<
     let mut application = Application::vivesphere(None, false)?;
     application.restart().await?;
     let token = application.sign_in().await?;
-    fill(&mut application.database()?)?;
+    application.fill(fill).await?;
     let mut times = Vec::with_capacity(SCRAPES);
     let mut bytes = 0;
     for _ in 0..SCRAPES {

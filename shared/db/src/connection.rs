@@ -208,6 +208,25 @@ impl Database {
         Ok(self.query(sql, parameters).await?.into_iter().next())
     }
 
+    /// The first row of a single statement that takes long, if there is one. The instance's other
+    /// requests and futures go on meanwhile, which costs a short statement more than it does itself.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn query_meanwhile<T: FromRow>(
+        &self,
+        sql: &str,
+        parameters: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<T>, Error> {
+        let (durability, connection) = take_for_read().await?;
+        let parameters = parameters.into_iter().collect();
+        let mut rows = streamed(&connection, sql, parameters).await?.into_iter();
+        put_back(durability, connection);
+        rows.next()
+            .map(|row| T::from_row(&mut Row::new(row)))
+            .transpose()
+    }
+
     /// Runs a single statement and forgets its rows. Committed with [`Durability::Relaxed`].
     ///
     /// # Errors

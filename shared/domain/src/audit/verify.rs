@@ -158,7 +158,7 @@ async fn chunk(db: &Database, after: i64, to: i64) -> Result<Chunk, vivesphere_d
             FROM audit_log WHERE audit_id > ? AND audit_id <= ? ORDER BY audit_id LIMIT ?)"
     );
     let row: Option<Columns> = db
-        .query_optional(&statement, params![after, to, CHUNK])
+        .query_meanwhile(&statement, params![after, to, CHUNK])
         .await?;
     let Some(row) = row else { return Ok(None) };
     let Some(last) = row.get_optional(0)? else {
