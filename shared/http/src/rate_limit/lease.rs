@@ -76,10 +76,12 @@ impl Lease {
         self.trusted |= self.untaken > self.limit / PLENTY;
     }
 
-    /// Admits a request before the token is counted, which is then to be asked for.
+    /// Admits a request before its token is counted: while another one asks, or when the instance has
+    /// just looked. At other times what it knows of the others is old.
     pub(super) fn spend_on_credit(&mut self) -> Option<(bool, i64)> {
         let most = self.most_credit();
-        if !self.trusted || self.credit >= most || self.untaken <= most {
+        let known = self.trusted && (self.asking || self.spent == 0);
+        if !known || self.credit >= most || self.untaken <= most {
             return None;
         }
         self.credit += 1;
