@@ -162,40 +162,73 @@ pub async fn add_in(transaction: &Transaction, counts: &[Count]) -> Result<(), E
     Ok(transaction.execute(ADD, params![rows(counts)]).await?)
 }
 
+/// Everything that was counted under the same labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    /// What was counted.
+    pub counter: Counter,
+    /// As [`Count::labels`].
+    pub labels: String,
+    /// How many fell into which bucket; a bucket that holds none may be missing.
+    pub buckets: Vec<(usize, u64)>,
+    /// How long they took together.
+    pub microseconds: u64,
+    /// When the last one happened.
+    pub last_at: Instant,
+}
+
+impl Series {
+    /// How many there were.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.buckets.iter().map(|(_, events)| events).sum()
+    }
+}
+
 /// Every series, in the order of its name and labels.
 ///
 /// # Errors
 /// Storage.
-pub async fn every(db: &Database) -> Result<Vec<Count>, Error> {
-    let rows: Vec<Series> = db
+pub async fn every(db: &Database) -> Result<Vec<Series>, Error> {
+    // A row for each series: handing over one for each bucket costs more than all the rest.
+    let rows: Vec<Known> = db
         .query(
-            "SELECT counter, labels, bucket, events, microseconds, last_at FROM counters
-             ORDER BY counter, labels, bucket",
+            "SELECT counter, labels, group_concat(bucket || ' ' || events, ' '),
+                sum(microseconds), max(last_at)
+             FROM counters GROUP BY counter, labels ORDER BY counter, labels",
             [],
         )
         .await?;
-    Ok(rows.into_iter().filter_map(|series| series.0).collect())
+    Ok(rows.into_iter().filter_map(|known| known.0).collect())
 }
 
 /// A row; nothing for a counter that this build does not know.
-struct Series(Option<Count>);
+struct Known(Option<Series>);
 
-impl FromRow for Series {
+impl FromRow for Known {
     fn from_row(row: &mut Row) -> Result<Self, vivesphere_db::Error> {
         let name: &str = row.get(0)?;
         let Some(counter) = Counter::ALL.into_iter().find(|own| own.as_str() == name) else {
             return Ok(Self(None));
         };
-        let bucket: i64 = row.get(2)?;
-        Ok(Self(Some(Count {
+        Ok(Self(Some(Series {
             counter,
             labels: row.take_text(1)?,
-            bucket: usize::try_from(bucket).unwrap_or(usize::MAX),
-            events: row.get::<i64>(3)?.unsigned_abs(),
-            microseconds: row.get::<i64>(4)?.unsigned_abs(),
-            last_at: Instant::from_unix_millis(row.get(5)?),
+            buckets: buckets(row.get(2)?),
+            microseconds: row.get::<i64>(3)?.unsigned_abs(),
+            last_at: Instant::from_unix_millis(row.get(4)?),
         })))
     }
+}
+
+/// Reads `<bucket> <events> <bucket> <events> …`.
+fn buckets(text: &str) -> Vec<(usize, u64)> {
+    let mut numbers = text.split(' ').map_while(|number| number.parse().ok());
+    let mut buckets = Vec::new();
+    while let (Some(bucket), Some(events)) = (numbers.next(), numbers.next()) {
+        buckets.push((usize::try_from(bucket).unwrap_or(usize::MAX), events));
+    }
+    buckets
 }
 
 #[cfg(test)]
@@ -211,6 +244,13 @@ mod tests {
         assert_eq!(Counter::Requests.bucket(1_001), 1);
         assert_eq!(Counter::Requests.bucket(u64::MAX), bounds.len());
         assert_eq!(Counter::Readings.bucket(7), 0);
+    }
+
+    #[test]
+    fn buckets_are_read_as_they_are_packed() {
+        assert_eq!(buckets("0 12 3 4"), [(0, 12), (3, 4)]);
+        assert_eq!(buckets("7 18446744073709551615"), [(7, u64::MAX)]);
+        assert_eq!(buckets(""), []);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use vivesphere_db::{Database, MIGRATIONS, Row, params};
 
 use super::exposition::{Exposition, bounds};
 use super::names::{Metric, table};
-use crate::counters::{self, Count, Counter};
+use crate::counters::{self, Counter, Series};
 use crate::logs::{self, LogType};
 use crate::{Error, Instant, collector_stop, trends, x_rate_limits, x_spending};
 
@@ -37,12 +37,12 @@ pub async fn text(db: &Database, version: &str, budget: Budget) -> Result<String
     let migration = MIGRATIONS.len().to_string();
     exposition.begin(&table::BUILD);
     exposition.sample(&table::BUILD, &[version, &migration], ONE);
-    let counts = counters::every(db).await?;
-    requests(&mut exposition, &counts);
+    let series = counters::every(db).await?;
+    requests(&mut exposition, &series);
     posts(&mut exposition, db).await?;
-    publishing(&mut exposition, &counts);
+    publishing(&mut exposition, &series);
     x(&mut exposition, db).await?;
-    readings(&mut exposition, db, &counts, budget).await?;
+    readings(&mut exposition, db, &series, budget).await?;
     exposition.begin(&table::TREND_SOURCES);
     for (status, sources) in trends::sources_by_status(db).await? {
         exposition.sample(&table::TREND_SOURCES, &[status], sources as f64);
@@ -51,40 +51,41 @@ pub async fn text(db: &Database, version: &str, budget: Budget) -> Result<String
     Ok(exposition.finish())
 }
 
-fn of(counts: &[Count], counter: Counter) -> impl Iterator<Item = &Count> {
-    counts.iter().filter(move |count| count.counter == counter)
+/// The series of one counter. They lie together, since all are in the order of name and labels.
+fn of(series: &[Series], counter: Counter) -> &[Series] {
+    series
+        .chunk_by(|one, next| one.counter == next.counter)
+        .find(|chunk| chunk.first().is_some_and(|first| first.counter == counter))
+        .unwrap_or_default()
 }
 
 /// A counter's samples: the series as they are in the database, their buckets added up.
-fn samples(exposition: &mut Exposition, metric: &Metric, counts: &[Count], counter: Counter) {
+fn samples(exposition: &mut Exposition, metric: &Metric, series: &[Series], counter: Counter) {
     exposition.begin(metric);
-    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
-    for count in of(counts, counter) {
-        *sums.entry(&count.labels).or_default() += count.events;
-    }
-    for (labels, sum) in sums {
-        let values: Vec<&str> = labels.split(' ').collect();
-        exposition.sample(metric, &values, sum as f64);
+    for one in of(series, counter) {
+        let values: Vec<&str> = one.labels.split(' ').collect();
+        exposition.sample(metric, &values, one.events() as f64);
     }
 }
 
 /// A histogram's samples: of the labels of the series only the first ones are told apart.
-fn histogram(exposition: &mut Exposition, metric: &Metric, counts: &[Count], counter: Counter) {
+fn histogram(exposition: &mut Exposition, metric: &Metric, series: &[Series], counter: Counter) {
     exposition.begin(metric);
     let told_apart = metric.labels.len();
     let buckets = counter.bounds().len() + 1;
-    let mut sums: BTreeMap<&str, (Vec<u64>, u64)> = BTreeMap::new();
-    for count in of(counts, counter) {
-        let (events, microseconds) = sums
-            .entry(first(&count.labels, told_apart))
-            .or_insert_with(|| (vec![0; buckets], 0));
-        if let Some(bucket) = events.get_mut(count.bucket.min(buckets - 1)) {
-            *bucket += count.events;
-        }
-        *microseconds += count.microseconds;
-    }
     let bounds = bounds(counter.bounds());
-    for (labels, (events, microseconds)) in sums {
+    let same = |one: &Series, next: &Series| {
+        first(&one.labels, told_apart) == first(&next.labels, told_apart)
+    };
+    for alike in of(series, counter).chunk_by(same) {
+        let mut events = vec![0; buckets];
+        for (bucket, more) in alike.iter().flat_map(|one| &one.buckets) {
+            if let Some(bucket) = events.get_mut(*bucket.min(&(buckets - 1))) {
+                *bucket += more;
+            }
+        }
+        let microseconds = alike.iter().map(|one| one.microseconds).sum();
+        let labels = alike.first().map_or("", |one| &one.labels);
         let values: Vec<&str> = labels.split(' ').take(told_apart).collect();
         exposition.histogram(metric, &values, &bounds, &events, microseconds);
     }
@@ -106,20 +107,20 @@ fn job_that_ran(labels: &str) -> Option<&str> {
         .strip_suffix("/run 200")
 }
 
-fn requests(exposition: &mut Exposition, counts: &[Count]) {
-    samples(exposition, &table::REQUESTS, counts, Counter::Requests);
+fn requests(exposition: &mut Exposition, series: &[Series]) {
+    samples(exposition, &table::REQUESTS, series, Counter::Requests);
     histogram(
         exposition,
         &table::REQUEST_DURATION,
-        counts,
+        series,
         Counter::Requests,
     );
     exposition.begin(&table::LAST_SUCCESS);
     let mut last: BTreeMap<&str, Instant> = BTreeMap::new();
-    for count in of(counts, Counter::Requests) {
-        if let Some(job) = job_that_ran(&count.labels) {
-            let at = last.entry(job).or_insert(count.last_at);
-            *at = count.last_at.max(*at);
+    for one in of(series, Counter::Requests) {
+        if let Some(job) = job_that_ran(&one.labels) {
+            let at = last.entry(job).or_insert(one.last_at);
+            *at = one.last_at.max(*at);
         }
     }
     for (job, at) in last {
@@ -196,12 +197,12 @@ async fn posts(exposition: &mut Exposition, db: &Database) -> Result<(), Error> 
     Ok(())
 }
 
-fn publishing(exposition: &mut Exposition, counts: &[Count]) {
-    samples(exposition, &table::ATTEMPTS, counts, Counter::Attempts);
+fn publishing(exposition: &mut Exposition, series: &[Series]) {
+    samples(exposition, &table::ATTEMPTS, series, Counter::Attempts);
     histogram(
         exposition,
         &table::ATTEMPT_DURATION,
-        counts,
+        series,
         Counter::Attempts,
     );
     let rest = [
@@ -209,7 +210,7 @@ fn publishing(exposition: &mut Exposition, counts: &[Count]) {
         (&table::TOKEN_REFRESHES, Counter::TokenRefreshes),
     ];
     for (metric, counter) in rest {
-        samples(exposition, metric, counts, counter);
+        samples(exposition, metric, series, counter);
     }
 }
 
@@ -243,10 +244,10 @@ async fn x(exposition: &mut Exposition, db: &Database) -> Result<(), Error> {
 async fn readings(
     exposition: &mut Exposition,
     db: &Database,
-    counts: &[Count],
+    series: &[Series],
     budget: Budget,
 ) -> Result<(), Error> {
-    samples(exposition, &table::READINGS, counts, Counter::Readings);
+    samples(exposition, &table::READINGS, series, Counter::Readings);
     let due: Option<i64> = db
         .query_optional(
             "SELECT count(*) FROM (SELECT 1 FROM post_metrics
@@ -307,18 +308,20 @@ mod tests {
 
     #[test]
     fn statuses_are_added_up_in_a_histogram() {
-        let count = |labels: &str, bucket, events| Count {
-            bucket,
+        let one = |labels: &str, buckets: &[(usize, u64)]| Series {
+            counter: Counter::Requests,
+            labels: labels.to_owned(),
+            buckets: buckets.to_vec(),
             microseconds: 1_000,
-            ..Count::many(Counter::Requests, labels, events)
+            last_at: Instant::from_unix_millis(1),
         };
-        let counts = [
-            count("GET /a 200", 0, 2),
-            count("GET /a 404", 10, 1),
-            count("GET /b 200", 1, 4),
+        let series = [
+            one("GET /a 200", &[(0, 2)]),
+            one("GET /a 404", &[(0, 0), (10, 1)]),
+            one("GET /b 200", &[(1, 1), (2, 3)]),
         ];
         let mut exposition = Exposition::default();
-        requests(&mut exposition, &counts);
+        requests(&mut exposition, &series);
         let text = exposition.finish();
         for wanted in [
             "vivesphere_http_requests_total{method=\"GET\",route=\"/a\",status=\"404\"} 1\n",
