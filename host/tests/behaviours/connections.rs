@@ -9,11 +9,11 @@ use crate::support::raw::Raw;
 async fn a_connection_serves_many_requests() {
     let host = App::guest("").start().await;
     let mut connection = Raw::open(&host).await;
-    // Also when the component does not read the body.
+    // Also when the component does not read the body. It has come with the head here: hyper closes a
+    // connection on which a body that nobody read is still to come.
     for path in ["/hello", "/length", "/hello"] {
-        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n");
-        connection.send(&head).await;
-        connection.send("12345").await;
+        let request = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n12345");
+        connection.send(&request).await;
         connection.until("HTTP/1.1 200 OK\r\n").await;
         let body = if path == "/length" { "5" } else { "hello" };
         connection.until(&format!("\r\n\r\n{body}")).await;
