@@ -208,8 +208,8 @@ impl Database {
         Ok(self.query(sql, parameters).await?.into_iter().next())
     }
 
-    /// The first row of a single statement that takes long, if there is one. The instance's other
-    /// requests and futures go on meanwhile, which costs a short statement more than it does itself.
+    /// As [`Database::query_optional`], of a read that takes long: the instance's other requests and
+    /// futures go on meanwhile, for which a short read would pay more than for itself.
     ///
     /// # Errors
     /// Any [`Error`].

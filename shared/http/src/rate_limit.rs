@@ -8,8 +8,8 @@
 //! and does not spend within the minute is lost to the client, so blocks are small where that would be
 //! felt: a block is at most a quarter of what this instance has spent for the client in this minute,
 //! and an eighth of what is left. Of large limits the next block is asked for before the last one is
-//! spent, and a new instance reads how much is left, which is cheap: so no request waits for a write
-//! before the limit is near.
+//! spent, and a new instance reads how much is left, which is cheap: so requests seldom wait for a
+//! write before the limit is near.
 
 mod lease;
 
