@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
@@ -13,7 +14,7 @@ use crate::files::Files;
 use crate::interfaces::key_value_store;
 use crate::interfaces::sqlite::Database;
 use crate::lifecycle::{Alive, Lifecycle};
-use crate::limits::{Computing, Memory};
+use crate::limits::{Computing, Memory, TICK};
 use crate::outbound::Outbound;
 use crate::outbound::allowed_hosts::AllowedHosts;
 use crate::outbound::connections::Connections;
@@ -35,6 +36,13 @@ pub(crate) struct Grants {
     pub(crate) max_ticks: u32,
     pub(crate) chain: Chain,
     pub(crate) lifecycle: Arc<Lifecycle>,
+}
+
+impl Grants {
+    /// How long an instance may compute without a pause.
+    pub(crate) fn computing(&self) -> Duration {
+        TICK * self.max_ticks
+    }
 }
 
 /// A store's data.

@@ -1,8 +1,10 @@
 //! `spin:sqlite@3.1`: every `open` gives a connection that is as good as new; rows are streamed, errors
 //! may come late.
 
+mod at_once;
 mod connection;
 mod database;
+mod statement;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -84,7 +86,7 @@ impl HostConnection for Guest {
         database: String,
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         let opened = match granted(self, &database) {
-            Ok(database) => Connection::open(&database, &self.alive),
+            Ok(database) => Connection::open(&database, &self.alive, self.grants.computing()),
             Err(error) => Err(error),
         };
         Ok(match opened {
@@ -100,7 +102,7 @@ impl HostConnection for Guest {
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<QueryResult, Error>> {
         match self.table.get(&connection)?.start(statement, parameters) {
-            Running::Done { columns, rows } => Ok(Ok(QueryResult { columns, rows })),
+            Running::Done { columns, rows } => Ok(rows.map(|rows| QueryResult { columns, rows })),
             Running::Streaming {
                 columns,
                 rows: mut chunks,
@@ -159,13 +161,14 @@ impl<T: Send> HostConnectionWithStore<T> for GuestData {
     ) -> wasmtime::Result<Result<Resource<Connection>, Error>> {
         let opened = accessor.with(|mut access| {
             let guest = access.get();
-            granted(guest, &database).map(|database| (database, guest.alive.clone()))
+            let longest = guest.grants.computing();
+            granted(guest, &database).map(|database| (database, guest.alive.clone(), longest))
         });
-        let (database, alive) = match opened {
+        let (database, alive, longest) = match opened {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
-        match Connection::open(&database, &alive) {
+        match Connection::open(&database, &alive, longest) {
             Ok(connection) => {
                 accessor.with(|mut access| Ok(Ok(access.get().table.push(connection)?)))
             }
@@ -184,8 +187,12 @@ impl<T: Send> HostConnectionWithStore<T> for GuestData {
         })?;
         match running {
             Running::Done { columns, rows } => accessor.with(|mut access| {
+                let (rows, result) = match rows {
+                    Ok(rows) => (rows, Ok(())),
+                    Err(error) => (Vec::new(), Err(error)),
+                };
                 let rows = StreamReader::new(&mut access, rows)?;
-                let result = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
+                let result = FutureReader::new(&mut access, async { wasmtime::error::Ok(result) })?;
                 Ok(Ok((columns, rows, result)))
             }),
             Running::Streaming {

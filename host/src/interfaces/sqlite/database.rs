@@ -8,14 +8,20 @@
 //! statement is compiled anew on it, which costs more than most statements: so a connection that is
 //! given back is kept for the next `open`, unless a guest could tell that it is not new.
 
+use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+
+use super::at_once::Serving;
+use super::statement::{Kind, Traces};
 
 /// How long a statement waits for another writer, as in Spin.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +32,12 @@ const KEPT_WARM: usize = 4;
 /// Compiled statements kept by a connection.
 const STATEMENTS: usize = 64;
 
+/// Writes of which it is known whether they are short.
+const KNOWN: usize = 1024;
+/// How long commits are made where they may wait, after one that met a busy disk.
+const CAREFUL: Duration = Duration::from_secs(1);
+const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
 /// Which file it is, whatever its name is now.
 type Identity = (u64, u64);
 
@@ -34,6 +46,12 @@ pub(crate) struct Database {
     path: PathBuf,
     idle: Mutex<Vec<Open>>,
     writing: Arc<Semaphore>,
+    /// Whether a write has always been short.
+    short: Mutex<HashMap<String, bool>>,
+    /// Until when commits are made where they may wait.
+    slow_until: Mutex<Option<Instant>>,
+    /// Whether the write-ahead log is about to be written back.
+    checkpoint: AtomicBool,
 }
 
 /// The right to write, among the connections of this host.
@@ -41,9 +59,8 @@ pub(super) type Permit = OwnedSemaphorePermit;
 
 /// When a statement may begin.
 pub(super) enum Turn<Later> {
-    /// It does not begin to write.
-    NotNeeded,
-    Now(Permit),
+    /// Its connection has the turn to write, or it does not begin to write.
+    Now,
     Later(Later),
 }
 
@@ -56,16 +73,11 @@ pub(super) struct Open {
     /// Rows changed before this guest had it.
     changed_before: u64,
     traces: Traces,
-}
-
-/// What a statement leaves behind on its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Traces {
-    None,
-    /// `PRAGMA synchronous`, which is easily set back.
-    Synchronous,
-    /// Other pragmas, temporary tables, attached files, and whatever else there is.
-    Lasting,
+    /// Whether commits do not wait for the disk, in a write-ahead log.
+    relaxed: bool,
+    wal: bool,
+    /// What SQLite looks at while a statement runs.
+    pub(super) serving: Arc<Serving>,
 }
 
 impl Database {
@@ -74,13 +86,16 @@ impl Database {
             path,
             idle: Mutex::default(),
             writing: Arc::new(Semaphore::new(1)),
+            short: Mutex::default(),
+            slow_until: Mutex::default(),
+            checkpoint: AtomicBool::new(false),
         }
     }
 
     /// A connection that is as good as new, if one is kept.
     pub(super) fn idle(&self) -> Option<Open> {
         loop {
-            let mut open = self.kept().pop()?;
+            let mut open = locked(&self.idle).pop()?;
             // Somebody may have put another file in its place.
             if open.file.is_some() && open.file == identity(&self.path) && open.renew().is_ok() {
                 return Some(open);
@@ -90,18 +105,27 @@ impl Database {
 
     /// A new connection.
     pub(super) fn open(&self) -> rusqlite::Result<Open> {
-        let connection = rusqlite::Connection::open(&self.path)?;
+        let mut connection = rusqlite::Connection::open(&self.path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         // Else SQLite looks at the value bound to a `LIMIT ?`, and a statement that is kept is
         // compiled anew at every run.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let serving = Arc::new(Serving::new());
+        let committing = serving.clone();
+        connection.wal_hook(Some(move |wal: &mut Wal, pages| {
+            committing.committed(wal, pages);
+            Ok(())
+        }))?;
         Ok(Open {
             connection,
             turn: None,
             file: identity(&self.path),
             changed_before: 0,
             traces: Traces::None,
+            relaxed: false,
+            wal: false,
+            serving,
         })
     }
 
@@ -110,7 +134,7 @@ impl Database {
         if open.traces == Traces::Lasting || !open.connection.is_autocommit() {
             return;
         }
-        let mut kept = self.kept();
+        let mut kept = locked(&self.idle);
         if kept.len() >= KEPT_WARM && open.connection.release_memory().is_err() {
             return;
         }
@@ -119,33 +143,99 @@ impl Database {
         }
     }
 
-    /// When a statement that begins to write may do so. Who waits for as long as SQLite would is told
-    /// what SQLite would say.
-    pub(super) fn turn_for(
+    /// The turn to write, now or later. Who waits for as long as SQLite would is told what SQLite would
+    /// say.
+    pub(super) fn turn(
         &self,
-        statement: &str,
-    ) -> Turn<impl Future<Output = rusqlite::Result<Permit>> + use<>> {
-        if !writes(statement) {
-            return Turn::NotNeeded;
-        }
-        match self.writing.clone().try_acquire_owned() {
-            Ok(permit) => Turn::Now(permit),
-            Err(_) => {
-                let permit = timeout(BUSY_TIMEOUT, self.writing.clone().acquire_owned());
-                Turn::Later(async move { permit.await.ok().and_then(Result::ok).ok_or_else(busy) })
-            }
+    ) -> Result<Permit, impl Future<Output = rusqlite::Result<Permit>> + use<>> {
+        self.writing.clone().try_acquire_owned().map_err(|_| {
+            let permit = timeout(BUSY_TIMEOUT, self.writing.clone().acquire_owned());
+            async move { permit.await.ok().and_then(Result::ok).ok_or_else(busy) }
+        })
+    }
+
+    /// Whether a write has been run before, and has always been short.
+    pub(super) fn is_short(&self, statement: &str) -> bool {
+        locked(&self.short).get(statement) == Some(&true)
+    }
+
+    /// Notes whether a write was short. One that was long once is taken for long.
+    pub(super) fn was(&self, statement: &str, short: bool) {
+        let mut known = locked(&self.short);
+        if let Some(known) = known.get_mut(statement) {
+            *known &= short;
+        } else if known.len() < KNOWN {
+            known.insert(statement.to_owned(), short);
         }
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Open>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a commit has just met a busy disk.
+    pub(super) fn is_slow(&self) -> bool {
+        locked(&self.slow_until).is_some_and(|until| Instant::now() < until)
     }
+
+    /// Notes that a commit has met a busy disk.
+    pub(super) fn was_slow(&self) {
+        *locked(&self.slow_until) = Some(Instant::now() + CAREFUL);
+    }
+
+    /// Writes the write-ahead log back, when nobody writes. Others wait for their turn meanwhile: while
+    /// there is always somebody who writes the log could never begin anew.
+    pub(super) fn checkpoint(self: &Arc<Self>) {
+        if self.checkpoint.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let database = self.clone();
+        tokio::spawn(async move {
+            let turn = database.writing.clone().acquire_owned().await;
+            tokio::task::spawn_blocking(move || {
+                let open = database.idle().map_or_else(|| database.open(), Ok);
+                // As after any commit: what cannot be done now is done another time.
+                if let Ok(open) = open {
+                    let _ = open.connection.query_row(PASSIVE, [], |_| Ok(()));
+                    database.give_back(open);
+                }
+                database.checkpoint.store(false, Ordering::Relaxed);
+                drop(turn);
+            });
+        });
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Open {
     /// Notes what a statement leaves behind. To be called before it is run.
-    pub(super) fn note(&mut self, statement: &str) {
-        self.traces = self.traces.max(traces(statement));
+    pub(super) fn note(&mut self, statement: Kind) {
+        self.traces = self.traces.max(statement.traces());
+        if let Kind::Durability {
+            relaxed: Some(relaxed),
+        } = statement
+        {
+            self.relaxed = relaxed;
+        }
+    }
+
+    /// Whether a commit is there without waiting for the disk. The journal's mode is the file's, and
+    /// what is a write-ahead log stays one.
+    pub(super) fn commits_without_sync(&mut self) -> bool {
+        if self.relaxed && !self.wal {
+            let is_wal = |row: &rusqlite::Row<'_>| Ok(row.get_ref(0)?.as_str()? == "wal");
+            let mode = self
+                .connection
+                .pragma_query_value(None, "journal_mode", is_wal);
+            self.wal = mode.unwrap_or(false);
+        }
+        self.relaxed && self.wal
+    }
+
+    /// Lets others write, unless a transaction is under way.
+    pub(super) fn end_turn(&mut self) {
+        if self.connection.is_autocommit() {
+            self.turn = None;
+        }
     }
 
     /// Rows that the guest's last change changed.
@@ -164,6 +254,7 @@ impl Open {
             self.connection.pragma_update(None, "synchronous", "FULL")?;
         }
         self.traces = Traces::None;
+        self.relaxed = false;
         self.changed_before = self.connection.total_changes();
         forget_last_insert_rowid(&self.connection);
         Ok(())
@@ -190,112 +281,17 @@ fn busy() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(code, Some("database is locked".to_owned()))
 }
 
-/// The first two words of a statement, in lower case; nothing where it begins with anything else,
-/// such as a comment, which may hold any words.
-fn first_words(statement: &str) -> Option<(String, String)> {
-    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
-    let statement = statement.trim_start();
-    if !statement.starts_with(is_word) {
-        return None;
-    }
-    let mut words = statement
-        .split(|character| !is_word(character))
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase);
-    Some((words.next()?, words.next().unwrap_or_default()))
-}
-
-/// Whether a statement takes SQLite's write lock at once. One that is not known to does not wait
-/// here, and waits as SQLite does.
-fn writes(statement: &str) -> bool {
-    let Some((first, second)) = first_words(statement) else {
-        return false;
-    };
-    match first.as_str() {
-        "insert" | "update" | "delete" | "replace" | "create" | "drop" | "alter" => true,
-        "begin" => matches!(second.as_str(), "immediate" | "exclusive"),
-        _ => false,
-    }
-}
-
-/// Whether a statement is a `PRAGMA synchronous`.
-pub(super) fn sets_durability(statement: &str) -> bool {
-    traces(statement) == Traces::Synchronous
-}
-
-/// What a statement may leave behind. What is not known is taken for the worst.
-fn traces(statement: &str) -> Traces {
-    let Some((first, second)) = first_words(statement) else {
-        return Traces::Lasting;
-    };
-    match first.as_str() {
-        "select" | "insert" | "update" | "delete" | "replace" | "with" | "begin" | "commit"
-        | "rollback" | "savepoint" | "release" => Traces::None,
-        "pragma" if second == "synchronous" => Traces::Synchronous,
-        _ => Traces::Lasting,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_leaves_something_behind_is_known_by_its_first_word() {
-        for (statement, wanted) in [
-            ("SELECT 1", Traces::None),
-            ("  insert into t values (1)", Traces::None),
-            ("WITH n AS (SELECT 1) SELECT * FROM n", Traces::None),
-            ("BEGIN IMMEDIATE", Traces::None),
-            ("COMMIT", Traces::None),
-            ("PRAGMA synchronous=NORMAL", Traces::Synchronous),
-            ("pragma synchronous = off", Traces::Synchronous),
-            ("PRAGMA main.synchronous=OFF", Traces::Lasting),
-            ("PRAGMA foreign_keys=ON", Traces::Lasting),
-            ("CREATE TEMP TABLE t (id)", Traces::Lasting),
-            ("ATTACH 'x' AS x", Traces::Lasting),
-            ("-- select\nPRAGMA foreign_keys=ON", Traces::Lasting),
-            ("/*select*/ PRAGMA foreign_keys=ON", Traces::Lasting),
-            (";select 1", Traces::Lasting),
-            ("", Traces::Lasting),
-        ] {
-            assert_eq!(traces(statement), wanted, "{statement}");
-        }
-    }
-
-    #[test]
-    fn what_writes_is_known_by_its_first_words() {
-        for statement in [
-            "INSERT INTO t VALUES (1)",
-            " update t set a = 1",
-            "BEGIN IMMEDIATE",
-            "begin exclusive transaction",
-        ] {
-            assert!(writes(statement), "{statement}");
-        }
-        for statement in [
-            "SELECT 1",
-            "BEGIN",
-            "BEGIN DEFERRED",
-            "COMMIT",
-            "PRAGMA synchronous=OFF",
-            "",
-        ] {
-            assert!(!writes(statement), "{statement}");
-        }
-    }
-
     #[tokio::test]
     async fn writers_come_in_turn_and_do_not_wait_for_ever() {
         let database = Database::new("nowhere".into());
-        let Turn::Now(first) = database.turn_for("BEGIN IMMEDIATE") else {
+        let Ok(first) = database.turn() else {
             panic!("nobody writes");
         };
-        assert!(matches!(database.turn_for("SELECT 1"), Turn::NotNeeded));
-        let (Turn::Later(second), Turn::Later(third)) = (
-            database.turn_for("DELETE FROM t"),
-            database.turn_for("DELETE FROM t"),
-        ) else {
+        let (Err(second), Err(third)) = (database.turn(), database.turn()) else {
             panic!("somebody writes");
         };
         // Both at once: who waits is refused when SQLite would refuse him.
@@ -303,12 +299,12 @@ mod tests {
         for refused in [second, third] {
             assert_eq!(refused.unwrap_err().to_string(), "database is locked");
         }
-        let Turn::Later(next) = database.turn_for("DELETE FROM t") else {
+        let Err(next) = database.turn() else {
             panic!("somebody writes");
         };
         drop(first);
         drop(next.await.unwrap());
-        assert!(matches!(database.turn_for("DELETE FROM t"), Turn::Now(_)));
+        assert!(database.turn().is_ok());
     }
 
     #[test]
@@ -316,7 +312,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::new(folder.path().join("a.db"));
         let run = |open: &mut Open, sql: &str| {
-            open.note(sql);
+            open.note(Kind::of(sql));
             open.connection.execute_batch(sql).unwrap();
         };
         let mut open = database.open().unwrap();

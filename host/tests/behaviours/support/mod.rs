@@ -193,6 +193,11 @@ impl Host {
         self.caller.clone()
     }
 
+    /// What its state directory stands in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Stops it gracefully; gives what its state directory stands in.
     pub(crate) async fn stop(self) -> TempDir {
         self.running.shutdown().await;
