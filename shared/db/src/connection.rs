@@ -103,8 +103,26 @@ pub(crate) async fn run<T: FromRow>(
     sql: &str,
     parameters: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<T>, Error> {
+    run_as(is_read(sql), connection, sql, parameters).await
+}
+
+/// As [`run`], of a statement within a transaction that writes: it waits for nobody either.
+pub(crate) async fn run_within<T: FromRow>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl IntoIterator<Item = Value>,
+) -> Result<Vec<T>, Error> {
+    run_as(true, connection, sql, parameters).await
+}
+
+async fn run_as<T: FromRow>(
+    waits_for_nobody: bool,
+    connection: &Connection,
+    sql: &str,
+    parameters: impl IntoIterator<Item = Value>,
+) -> Result<Vec<T>, Error> {
     let parameters: Vec<Value> = parameters.into_iter().collect();
-    let rows = if is_read(sql) && !SLOW.get() {
+    let rows = if waits_for_nobody && !SLOW.get() {
         connection.execute(sql, &parameters)?.rows
     } else {
         streamed(connection, sql, parameters).await?

@@ -2,7 +2,7 @@
 
 use spin_sdk::sqlite::wit::sqlite::Connection;
 
-use crate::connection::{Durability, put_back, run, take};
+use crate::connection::{Durability, put_back, run, run_within, take};
 use crate::{Error, FromRow, Row, Value};
 
 /// A transaction that holds the write lock. Dropped without [`Transaction::commit`], it closes
@@ -33,7 +33,7 @@ impl Transaction {
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<T>, Error> {
-        run(&self.connection, sql, parameters).await
+        run_within(&self.connection, sql, parameters).await
     }
 
     /// The first row of a statement, if there is one.
