@@ -23,5 +23,6 @@ pub const ROUTES: &[Route] = &[
 #[cfg(target_arch = "wasm32")]
 #[spin_sdk::http_service]
 async fn handle(request: spin_sdk::http::Request) -> vivesphere_http::Answer {
+    let _under_way = group_commit::under_way();
     vivesphere_http::serve(ROUTES, request).await
 }

@@ -55,6 +55,9 @@ const KEYS: &[(&str, usize)] = &[
     ("AAAAAAAAAAAAAAAAAAAA", 20),
 ];
 
+/// Of any of them, with its beginning.
+const SHORTEST_KEY: usize = 11;
+
 /// Parts of a name, without case and punctuation, that make it a secret's.
 const WITHIN: &[&str] = &[
     "password",
@@ -92,13 +95,19 @@ pub fn is_secret_name(name: &str) -> bool {
     if name.len() > NAME {
         return false;
     }
-    let plain: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|letter| letter.to_ascii_lowercase())
-        .collect();
-    WITHIN.iter().any(|part| plain.contains(part))
-        || AT_THE_END.iter().any(|end| plain.ends_with(end))
+    // Every word of what is logged is looked at: no memory is asked for.
+    let mut plain = [0; NAME];
+    let mut length = 0;
+    for letter in name.bytes().filter(u8::is_ascii_alphanumeric) {
+        plain[length] = letter.to_ascii_lowercase();
+        length += 1;
+    }
+    let plain = &plain[..length];
+    let is_within = |part: &&str| {
+        let mut places = plain.windows(part.len());
+        places.any(|place| place == part.as_bytes())
+    };
+    WITHIN.iter().any(is_within) || AT_THE_END.iter().any(|end| plain.ends_with(end.as_bytes()))
 }
 
 /// Takes the secrets out of a value, at any depth, out of the names of its fields too.
@@ -111,31 +120,41 @@ pub fn redact_value(value: &mut Value) {
         }
         Value::Array(values) => values.iter_mut().for_each(redact_value),
         Value::Object(fields) => {
-            *fields = std::mem::take(fields)
-                .into_iter()
-                .map(|(name, value)| field(name, value))
-                .collect::<Map<_, _>>();
+            fields
+                .iter_mut()
+                .for_each(|(name, value)| field(name, value));
+            if fields.keys().any(|name| is_redacted(&redact_text(name))) {
+                *fields = std::mem::take(fields)
+                    .into_iter()
+                    .map(|(name, value)| (redact_text(&name).into_owned(), value))
+                    .collect::<Map<_, _>>();
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn field(name: String, mut value: Value) -> (String, Value) {
-    // Whether there is a password is no secret, nor is how many tokens a model used.
-    let countable = name
-        .to_ascii_lowercase()
-        .trim_end_matches('s')
-        .ends_with("token");
-    let harmless =
-        matches!(value, Value::Null | Value::Bool(_)) || (countable && value.is_number());
-    if is_secret_name(&name) && !harmless {
-        value = REDACTED.into();
+fn is_redacted(text: &Cow<'_, str>) -> bool {
+    matches!(text, Cow::Owned(_))
+}
+
+fn field(name: &str, value: &mut Value) {
+    if is_secret_name(name) && !is_harmless(name, value) {
+        *value = REDACTED.into();
     } else {
-        redact_value(&mut value);
+        redact_value(value);
     }
-    match redact_text(&name) {
-        Cow::Owned(name) => (name, value),
-        Cow::Borrowed(_) => (name, value),
+}
+
+/// Whether there is a password is no secret, nor is how many tokens a model used.
+fn is_harmless(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => true,
+        Value::Number(_) => name
+            .to_ascii_lowercase()
+            .trim_end_matches('s')
+            .ends_with("token"),
+        _ => false,
     }
 }
 
@@ -246,10 +265,11 @@ fn words(text: &str, secrets: &mut Vec<Range<usize>>) {
 }
 
 fn is_key(word: &str) -> bool {
-    KEYS.iter().any(|(beginning, least)| {
-        word.strip_prefix(beginning)
-            .is_some_and(|rest| rest.len() >= *least)
-    })
+    word.len() >= SHORTEST_KEY
+        && KEYS.iter().any(|(beginning, least)| {
+            word.strip_prefix(beginning)
+                .is_some_and(|rest| rest.len() >= *least)
+        })
 }
 
 /// RFC 7519, section 3: a header is a JSON object, so in base64url it begins with `eyJ`.

@@ -71,6 +71,14 @@ fn secrets_go_and_the_rest_stays() {
 }
 
 #[test]
+fn what_is_shorter_than_any_key_is_none() {
+    let lengths = KEYS
+        .iter()
+        .map(|(beginning, least)| beginning.len() + least);
+    assert_eq!(lengths.min(), Some(SHORTEST_KEY));
+}
+
+#[test]
 fn fields_are_known_by_their_names() {
     for name in [
         "password",
