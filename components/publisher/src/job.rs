@@ -21,6 +21,10 @@ use crate::reconcile;
 
 /// Calls in flight at once, each for another bot.
 const AT_ONCE: usize = 32;
+/// While calls are in flight, others are claimed when there is room for this many, or after a while:
+/// looking through the bots and a commit cost more than one call's row.
+const ROOM: usize = AT_ONCE / 4;
+const A_WHILE: Duration = Duration::from_millis(50);
 
 /// What a run has done.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -153,9 +157,12 @@ impl Run {
 
     async fn send_due(&self, done: &mut Done, end: Instant) -> Result<(), Problem> {
         let mut calls = FuturesUnordered::new();
+        let mut next_claim = Instant::now();
         loop {
-            if calls.len() < AT_ONCE && Instant::now() < end {
-                let free = AT_ONCE - calls.len();
+            let (now, free) = (Instant::now(), AT_ONCE - calls.len());
+            let is_time = free >= ROOM || (free > 0 && now >= next_claim);
+            if is_time && now < end {
+                next_claim = now.plus(A_WHILE);
                 let rules = self.claims().await?;
                 let claimed = publishing::claim(&self.db, &self.actor, free, &rules).await?;
                 done.claimed += claimed.len();
