@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use twitter_text::entity::Type;
-use twitter_text::extractor::{Extract as _, Extractor};
+use twitter_text::extractor::{Extract as _, ValidatingExtractor};
+use twitter_text_parser::twitter_text::Rule;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// A text, read once, outside of any lock.
@@ -21,31 +22,35 @@ pub(crate) struct Text {
 impl Text {
     pub(crate) fn read(text: &str) -> Self {
         let normalized: String = text.nfc().collect::<String>().trim().to_owned();
-        let parsed = twitter_text::parse(&normalized, twitter_text_config::config_v3(), true);
-        let extractor = Extractor::new();
-        let urls = extractor
-            .extract_urls_with_indices(&normalized)
-            .iter()
-            .filter(|entity| matches!(entity.get_type(), Type::URL))
-            .filter_map(|entity| {
-                let start = usize::try_from(entity.get_start()).ok()?;
-                Some((start, usize::try_from(entity.get_end()).ok()?))
-            })
-            .collect();
-        let mentions = extractor
-            .extract_mentioned_screennames(&normalized)
-            .iter()
-            .map(|entity| {
-                entity
-                    .get_value()
-                    .trim_start_matches('@')
-                    .to_ascii_lowercase()
-            })
-            .collect();
-        let cashtags = extractor.extract_cashtags(&normalized).len();
+        let config = twitter_text_config::config_v3();
+        let extractor = ValidatingExtractor::new_with_nfc_input(config, &normalized);
+        // All in one go: X's grammar takes a millisecond for a text.
+        let found = extractor.extract(&normalized, |rule| {
+            matches!(
+                rule,
+                Rule::url | Rule::url_without_protocol | Rule::username | Rule::cashtag
+            )
+        });
+        let (mut urls, mut mentions, mut cashtags) = (Vec::new(), Vec::new(), 0);
+        for entity in &found.entities {
+            match entity.get_type() {
+                Type::URL => {
+                    let place = (entity.get_start().try_into(), entity.get_end().try_into());
+                    if let (Ok(start), Ok(end)) = place {
+                        urls.push((start, end));
+                    }
+                }
+                Type::MENTION => {
+                    let name = entity.get_value().trim_start_matches('@');
+                    mentions.push(name.to_ascii_lowercase());
+                }
+                Type::CASHTAG => cashtags += 1,
+                Type::HASHTAG => {}
+            }
+        }
         Self {
             valid_characters: !normalized.contains(['\u{FFFE}', '\u{FEFF}', '\u{FFFF}']),
-            weight: parsed.weighted_length,
+            weight: found.parse_results.weighted_length,
             urls,
             mentions,
             cashtags,
