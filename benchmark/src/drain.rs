@@ -29,7 +29,7 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
         .await?;
     let total = BOTS * POSTS_EACH;
     let peak = Peak::of(application.process_id()?);
-    let started = Instant::now();
+    let (started, cpu) = (Instant::now(), application.cpu_time()?);
     let mut published = 0;
     while published < total as u64 {
         let done = application.publish(55).await?;
@@ -38,6 +38,7 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
         published += now;
     }
     let time = started.elapsed().as_secs_f64();
+    let cpu = application.cpu_time()? - cpu;
     let (posted, different) = fake.posted().await?;
     ensure!(
         posted == total && different == total,
@@ -48,6 +49,12 @@ pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
         total as f64 / time,
         "posts/s",
         Wanted::AtLeast(300.0),
+    );
+    table.add(
+        "the host's processor time a post",
+        cpu.as_secs_f64() * 1e6 / total as f64,
+        "us",
+        Wanted::Nothing,
     );
     table.add(
         "resident memory meanwhile, the most",
