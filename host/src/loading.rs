@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use croner::Cron;
@@ -177,7 +177,8 @@ fn check_labels(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compiles each file once, all at the same time: the first start takes seconds for each.
+/// Compiles each file once, as many at a time as there are processors: the first start takes seconds
+/// for each, and a compiler takes a hundred megabytes.
 fn compile(
     engine: &Engine,
     components: &[&Component],
@@ -188,23 +189,21 @@ fn compile(
         .iter()
         .map(|component| component.source.as_path())
         .collect();
+    let next = Mutex::new(sources.into_iter());
+    let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(source) = take() {
+            done.push((source, compiled::component(engine, source, folder)));
+        }
+        done
+    };
     let compiled: HashMap<&Path, anyhow::Result<_>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = sources
-            .iter()
-            .map(|source| {
-                (
-                    *source,
-                    scope.spawn(|| compiled::component(engine, source, folder)),
-                )
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|(source, thread)| {
-                let failed = |_| Err(anyhow!("the compiler failed"));
-                (source, thread.join().unwrap_or_else(failed))
-            })
-            .collect()
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        // What a thread that failed was at is found missing below.
+        let done = threads.into_iter().filter_map(|thread| thread.join().ok());
+        done.flatten().collect()
     });
     let mut ready = HashMap::new();
     for component in components {
