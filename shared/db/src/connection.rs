@@ -65,7 +65,7 @@ pub(crate) async fn take(durability: Durability) -> Result<Connection, Error> {
         false => Connection::open(DATABASE)?,
     };
     if durability == Durability::Relaxed {
-        run::<Row>(&connection, "PRAGMA synchronous=NORMAL", []).await?;
+        run(&connection, "PRAGMA synchronous=NORMAL", Vec::new()).await?;
     }
     Ok(connection)
 }
@@ -98,35 +98,38 @@ pub(crate) fn put_back(durability: Durability, connection: Connection) {
 }
 
 /// Runs one statement and reads its result to the end.
-pub(crate) async fn run<T: FromRow>(
+pub(crate) async fn run(
     connection: &Connection,
     sql: &str,
-    parameters: impl IntoIterator<Item = Value>,
-) -> Result<Vec<T>, Error> {
+    parameters: Vec<Value>,
+) -> Result<Vec<RowResult>, Error> {
     run_as(is_read(sql), connection, sql, parameters).await
 }
 
 /// As [`run`], of a statement within a transaction that writes: it waits for nobody either.
-pub(crate) async fn run_within<T: FromRow>(
+pub(crate) async fn run_within(
     connection: &Connection,
     sql: &str,
-    parameters: impl IntoIterator<Item = Value>,
-) -> Result<Vec<T>, Error> {
+    parameters: Vec<Value>,
+) -> Result<Vec<RowResult>, Error> {
     run_as(true, connection, sql, parameters).await
 }
 
-async fn run_as<T: FromRow>(
+async fn run_as(
     waits_for_nobody: bool,
     connection: &Connection,
     sql: &str,
-    parameters: impl IntoIterator<Item = Value>,
-) -> Result<Vec<T>, Error> {
-    let parameters: Vec<Value> = parameters.into_iter().collect();
-    let rows = if waits_for_nobody && !SLOW.get() {
-        connection.execute(sql, &parameters)?.rows
-    } else {
-        streamed(connection, sql, parameters).await?
-    };
+    parameters: Vec<Value>,
+) -> Result<Vec<RowResult>, Error> {
+    if waits_for_nobody && !SLOW.get() {
+        return Ok(connection.execute(sql, &parameters)?.rows);
+    }
+    streamed(connection, sql, parameters).await
+}
+
+/// Rows as what they are read into. Apart from what runs a statement, so that only this is compiled
+/// for each type.
+pub(crate) fn read<T: FromRow>(rows: Vec<RowResult>) -> Result<Vec<T>, Error> {
     rows.into_iter()
         .map(|row| T::from_row(&mut Row::new(row)))
         .collect()
@@ -201,6 +204,10 @@ impl Database {
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<T>, Error> {
+        read(self.rows(sql, parameters.into_iter().collect()).await?)
+    }
+
+    async fn rows(&self, sql: &str, parameters: Vec<Value>) -> Result<Vec<RowResult>, Error> {
         let (durability, connection) = if is_read(sql) {
             take_for_read().await?
         } else {
@@ -254,7 +261,8 @@ impl Database {
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
     ) -> Result<(), Error> {
-        self.query::<Row>(sql, parameters).await.map(drop)
+        let parameters = parameters.into_iter().collect();
+        self.rows(sql, parameters).await.map(drop)
     }
 
     /// Begins a transaction that holds the write lock from its start, committed with

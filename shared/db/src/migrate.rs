@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use spin_sdk::sqlite::wit::sqlite::Connection;
 
-use crate::connection::{Durability, is_far, put_back, reads_take, run, take, take_for_read};
+use crate::connection::{Durability, is_far, put_back, read, reads_take, run, take, take_for_read};
 use crate::{Error, Row, Transaction};
 
 /// One migration of this build.
@@ -87,14 +87,14 @@ pub(crate) async fn ensure() -> Result<(), Error> {
 async fn look() -> Result<bool, Error> {
     let (durability, connection) = take_for_read().await?;
     let asked = Instant::now();
-    let mut found = run(&connection, APPLIED_ROWS, []).await;
+    let mut found = run(&connection, APPLIED_ROWS, Vec::new()).await;
     let mut quickest = asked.elapsed();
     for _ in 1..TIMED {
         if !is_far(quickest) {
             break;
         }
         let asked = Instant::now();
-        found = run(&connection, APPLIED_ROWS, []).await;
+        found = run(&connection, APPLIED_ROWS, Vec::new()).await;
         quickest = quickest.min(asked.elapsed());
     }
     reads_take(quickest);
@@ -102,7 +102,7 @@ async fn look() -> Result<bool, Error> {
         // Most likely there is no such table yet. Whatever it is, the thorough way finds out.
         return Ok(false);
     };
-    let applied = rows(found)?;
+    let applied = rows(read(found)?)?;
     check(&applied)?;
     put_back(durability, connection);
     Ok(applied.len() == MIGRATIONS.len())
@@ -121,7 +121,7 @@ async fn look_and_apply() -> Result<(), Error> {
     }
     // Not possible inside a transaction, and persistent: readers then never wait for a writer.
     // A store that has no journal modes (libSQL) is left as it is.
-    match run::<Row>(&connection, "PRAGMA journal_mode=WAL", []).await {
+    match run(&connection, "PRAGMA journal_mode=WAL", Vec::new()).await {
         Ok(_) | Err(Error::Unavailable(_)) => {}
         Err(error) => return Err(error),
     }
@@ -161,16 +161,17 @@ async fn apply(transaction: Transaction) -> Result<(), Error> {
 }
 
 async fn applied(connection: &Connection) -> Result<Vec<(i64, String)>, Error> {
-    let table: Vec<i64> = run(
+    let table = run(
         connection,
         "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
-        [],
+        Vec::new(),
     )
     .await?;
+    let table: Vec<i64> = read(table)?;
     if table.first() != Some(&1) {
         return Ok(Vec::new());
     }
-    rows(run(connection, APPLIED_ROWS, []).await?)
+    rows(read(run(connection, APPLIED_ROWS, Vec::new()).await?)?)
 }
 
 fn rows(rows: Vec<Row>) -> Result<Vec<(i64, String)>, Error> {

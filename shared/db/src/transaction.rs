@@ -2,8 +2,8 @@
 
 use spin_sdk::sqlite::wit::sqlite::Connection;
 
-use crate::connection::{Durability, put_back, run, run_within, take};
-use crate::{Error, FromRow, Row, Value};
+use crate::connection::{Durability, put_back, read, run, run_within, take};
+use crate::{Error, FromRow, Value};
 
 /// A transaction that holds the write lock. Dropped without [`Transaction::commit`], it closes
 /// its connection, which rolls back.
@@ -17,7 +17,7 @@ impl Transaction {
         let connection = take(durability).await?;
         // IMMEDIATE: a transaction that reads first and writes later would otherwise fail with
         // "locked" at its first write when somebody wrote in between.
-        run::<Row>(&connection, "BEGIN IMMEDIATE", []).await?;
+        run(&connection, "BEGIN IMMEDIATE", Vec::new()).await?;
         Ok(Self {
             connection,
             durability,
@@ -33,7 +33,8 @@ impl Transaction {
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<T>, Error> {
-        run_within(&self.connection, sql, parameters).await
+        let parameters = parameters.into_iter().collect();
+        read(run_within(&self.connection, sql, parameters).await?)
     }
 
     /// The first row of a statement, if there is one.
@@ -57,7 +58,10 @@ impl Transaction {
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
     ) -> Result<(), Error> {
-        self.query::<Row>(sql, parameters).await.map(drop)
+        let parameters = parameters.into_iter().collect();
+        run_within(&self.connection, sql, parameters)
+            .await
+            .map(drop)
     }
 
     /// Commits. After `Ok` the writes are as durable as the transaction was begun.
@@ -65,7 +69,7 @@ impl Transaction {
     /// # Errors
     /// Any [`Error`]; then nothing was written.
     pub async fn commit(self) -> Result<(), Error> {
-        run::<Row>(&self.connection, "COMMIT", []).await?;
+        run(&self.connection, "COMMIT", Vec::new()).await?;
         put_back(self.durability, self.connection);
         Ok(())
     }
