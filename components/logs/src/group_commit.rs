@@ -72,6 +72,7 @@ impl Drop for Counted {
 }
 
 /// A request of this instance, of any route: it may have records, so who writes waits a little.
+#[cfg(target_arch = "wasm32")]
 pub(crate) fn under_way() -> Counted {
     Counted::among(&UNDER_WAY)
 }

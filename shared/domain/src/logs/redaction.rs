@@ -123,7 +123,7 @@ pub fn redact_value(value: &mut Value) {
             fields
                 .iter_mut()
                 .for_each(|(name, value)| field(name, value));
-            if fields.keys().any(|name| is_redacted(&redact_text(name))) {
+            if fields.keys().any(|name| has_secret(name)) {
                 *fields = std::mem::take(fields)
                     .into_iter()
                     .map(|(name, value)| (redact_text(&name).into_owned(), value))
@@ -134,8 +134,8 @@ pub fn redact_value(value: &mut Value) {
     }
 }
 
-fn is_redacted(text: &Cow<'_, str>) -> bool {
-    matches!(text, Cow::Owned(_))
+fn has_secret(text: &str) -> bool {
+    matches!(redact_text(text), Cow::Owned(_))
 }
 
 fn field(name: &str, value: &mut Value) {
