@@ -24,6 +24,7 @@ pub mod manifest;
 mod outbound;
 mod output;
 pub mod progress;
+mod request_body;
 mod requests;
 mod router;
 pub mod runtime_config;

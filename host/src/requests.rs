@@ -9,6 +9,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::request_body::RequestBody;
 use crate::service::{Failure, ResponseBody, Services};
 
 /// How many requests may wait for their turn, for each that has it.
@@ -51,6 +52,9 @@ impl Requests {
         client: SocketAddr,
     ) -> Response<ResponseBody> {
         let record = Record::begin(&request);
+        let (parts, body) = request.into_parts();
+        let body = RequestBody::new(&parts.headers, body);
+        let request = Request::from_parts(parts, body);
         let Some((service, request)) = self.services.route(request, client) else {
             let response = empty(StatusCode::NOT_FOUND);
             record.end("", &response, None);
