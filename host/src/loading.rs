@@ -198,13 +198,16 @@ fn compile(
         }
         done
     };
-    let compiled: HashMap<&Path, anyhow::Result<_>> = std::thread::scope(|scope| {
+    let compiled: HashMap<&Path, _> = std::thread::scope(|scope| {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let threads: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
-        // What a thread that failed was at is found missing below.
-        let done = threads.into_iter().filter_map(|thread| thread.join().ok());
-        done.flatten().collect()
-    });
+        let mut compiled = HashMap::new();
+        for thread in threads {
+            let done = thread.join().map_err(|_| anyhow!("the compiler failed"))?;
+            compiled.extend(done);
+        }
+        anyhow::Ok(compiled)
+    })?;
     let mut ready = HashMap::new();
     for component in components {
         let code = match compiled.get(component.source.as_path()) {

@@ -245,11 +245,9 @@ impl Database {
     ) -> Result<Option<T>, Error> {
         let (durability, connection) = take_for_read().await?;
         let parameters = parameters.into_iter().collect();
-        let mut rows = streamed(&connection, sql, parameters).await?.into_iter();
+        let rows = streamed(&connection, sql, parameters).await?;
         put_back(durability, connection);
-        rows.next()
-            .map(|row| T::from_row(&mut Row::new(row)))
-            .transpose()
+        Ok(read(rows)?.into_iter().next())
     }
 
     /// Runs a single statement and forgets its rows. Committed with [`Durability::Relaxed`].

@@ -44,7 +44,7 @@ pub(super) enum Place {
 
 /// A connection's statement while it runs.
 #[derive(Debug)]
-struct Run {
+struct State {
     place: Place,
     looks: u32,
     /// When it turned out to be long.
@@ -55,25 +55,25 @@ struct Run {
 
 /// What SQLite looks at while a connection's statement runs.
 #[derive(Debug)]
-pub(super) struct Serving(Mutex<Run>);
+pub(super) struct Serving(Mutex<State>);
 
 impl Serving {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Run::at(Place::Patient)))
+        Self(Mutex::new(State::at(Place::Patient)))
     }
 
-    fn run(&self) -> MutexGuard<'_, Run> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a statement.
     pub(super) fn begin(&self, place: Place) {
-        *self.run() = Run::at(place);
+        *self.state() = State::at(place);
     }
 
     /// Whether the statement was short.
     pub(super) fn was_short(&self) -> bool {
-        self.run().looks < LONG
+        self.state().looks < LONG
     }
 
     /// SQLite calls this every now and then while a statement runs.
@@ -81,16 +81,16 @@ impl Serving {
     /// Gives whether it is to be broken off: to be run elsewhere, or because it has kept its thread for
     /// `longest`. Until it ends nothing else can end its instance.
     pub(super) fn look(&self, longest: Duration) -> bool {
-        let mut run = self.run();
-        run.looks = run.looks.saturating_add(1);
-        match run.place {
+        let mut state = self.state();
+        state.looks = state.looks.saturating_add(1);
+        match state.place {
             Place::Patient => false,
-            Place::Tried => run.looks >= LONG,
+            Place::Tried => state.looks >= LONG,
             Place::Kept => {
-                let Some(since) = run.long_since else {
-                    if run.looks >= LONG {
-                        run.long_since = Some(Instant::now());
-                        drop(run);
+                let Some(since) = state.long_since else {
+                    if state.looks >= LONG {
+                        state.long_since = Some(Instant::now());
+                        drop(state);
                         step_aside();
                     }
                     return false;
@@ -105,18 +105,18 @@ impl Serving {
         if pages < CHECKPOINT {
             return;
         }
-        let mut run = self.run();
-        if run.place == Place::Patient {
-            drop(run);
+        let mut state = self.state();
+        if state.place == Place::Patient {
+            drop(state);
             // As SQLite does: what cannot be written back now is written back another time.
             let _ = wal.checkpoint();
         } else {
-            run.checkpoint = true;
+            state.checkpoint = true;
         }
     }
 }
 
-impl Run {
+impl State {
     fn at(place: Place) -> Self {
         Self {
             place,
@@ -168,18 +168,18 @@ pub(super) fn run(
         .begin(if kept { Place::Kept } else { Place::Tried });
     let (mut columns, reads) = (Vec::new(), kind == Kind::Read);
     let rows = all_rows(&open.connection, reads, statement, parameters, &mut columns);
-    let Run {
+    let State {
         looks, checkpoint, ..
-    } = std::mem::replace(&mut *open.serving.run(), Run::at(Place::Patient));
+    } = std::mem::replace(&mut *open.serving.state(), State::at(Place::Patient));
     let _ = open.connection.busy_timeout(BUSY_TIMEOUT);
     if kept && looks >= LONG {
-        database.was(statement, false);
+        database.note_length(statement, false);
     }
     if checkpoint {
         database.checkpoint();
     }
     if commits && began.elapsed() > SLOW {
-        database.was_slow();
+        database.note_slow();
     }
     match rows {
         Ok(rows) => rows.map(|rows| (columns, Ok(rows))),

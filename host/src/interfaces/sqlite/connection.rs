@@ -85,7 +85,7 @@ impl Connection {
                     open.serving.begin(Place::Patient);
                     let outcome = run(open, turn, &statement, &parameters, columns, &rows_sender);
                     if kind == Kind::Write && outcome.is_ok() {
-                        database.was(&statement, open.serving.was_short());
+                        database.note_length(&statement, open.serving.was_short());
                     }
                     outcome.map_err(failure)
                 }

@@ -160,7 +160,7 @@ impl Database {
     }
 
     /// Notes whether a write was short. One that was long once is taken for long.
-    pub(super) fn was(&self, statement: &str, short: bool) {
+    pub(super) fn note_length(&self, statement: &str, short: bool) {
         let mut known = locked(&self.short);
         if let Some(known) = known.get_mut(statement) {
             *known &= short;
@@ -175,7 +175,7 @@ impl Database {
     }
 
     /// Notes that a commit has met a busy disk.
-    pub(super) fn was_slow(&self) {
+    pub(super) fn note_slow(&self) {
         *locked(&self.slow_until) = Some(Instant::now() + CAREFUL);
     }
 
