@@ -1,7 +1,10 @@
 //! The gateway in front of every call: request ids, limits, methods, headers.
 
+use std::time::Duration;
+
 use reqwest::{Method, header};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use vivesphere_tests::app::App;
 
 #[tokio::test]
@@ -110,6 +113,57 @@ async fn what_is_too_large_is_refused() {
         })
         .await;
     assert_eq!(answer.status, 431);
+}
+
+#[tokio::test]
+async fn a_body_may_come_in_pieces_and_the_next_request_on_its_heels() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let token = admin.token.clone().unwrap();
+    let address = app.base_url.trim_start_matches("http://").to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let record = |name: &str| {
+        let data = json!({"message": format!("{name} {}", "long ".repeat(8_000))});
+        json!({"log_type": "debug", "log_data": data}).to_string()
+    };
+    let head = |length: &str| {
+        format!(
+            "POST /api/v1/logs/submit HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\n{length}\r\n\r\n"
+        )
+    };
+    let (first, second, third) = (record("first"), record("second"), record("third"));
+    let halves = |body: &str| (body[..20_000].to_owned(), body[20_000..].to_owned());
+    let (begin, end) = halves(&first);
+    let (chunk, other) = halves(&second);
+    let pieces = [
+        head(&format!("content-length: {}", first.len())) + &begin,
+        // The rest of the first, and the beginning of the second, which has no length.
+        end + &head("transfer-encoding: chunked"),
+        format!("{:x}\r\n{chunk}\r\n", chunk.len()),
+        format!("{:x}\r\n{other}\r\n0\r\n\r\n", other.len()),
+        // The last one at once, and the connection ends with it.
+        head(&format!(
+            "connection: close\r\ncontent-length: {}",
+            third.len()
+        )) + &third,
+    ];
+    for piece in pieces {
+        stream.write_all(piece.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 202 ").count(), 3, "{answers}");
+    app.run_job("drain-logs").await;
+    for name in ["first", "second", "third"] {
+        let found = admin
+            .get(&format!("/api/v1/logs?text={name}"))
+            .await
+            .json(200);
+        let message = found["items"][0]["message"].as_str().unwrap();
+        assert_eq!(message.len(), name.len() + 1 + 40_000, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! The pipeline itself.
 
+use std::pin::pin;
 use std::time::Instant as Stopwatch;
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Either, LengthLimitError, Limited, StreamBody};
 use vivesphere_db::Database;
@@ -127,11 +128,15 @@ where
     let principal = identify(&db, credentials, now, trace).await?;
     authorize(route, principal.as_ref())?;
     let limit = route.body_limit.min(policy.body_limit);
-    check_length(&parts.headers, limit)?;
+    let length = declared_length(&parts.headers);
+    if length.is_some_and(|length| length > limit) {
+        // It is not waited for.
+        return Err(too_large(limit));
+    }
     // Asking for a body that is not there costs more than the rest of the pipeline.
     let body = match route.method {
         Verb::Get => Bytes::new(),
-        _ => read(body, limit).await?,
+        _ => read(body, length, limit).await?,
     };
     let held = match &principal {
         Some(principal) if route.method == Verb::Post => {
@@ -181,16 +186,10 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A body that says that it is too large is not waited for.
-fn check_length(headers: &HeaderMap, limit: usize) -> Result<(), Problem> {
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse::<usize>().ok());
-    match length {
-        Some(length) if length > limit => Err(too_large(limit)),
-        _ => Ok(()),
-    }
+/// The bytes that the body has, if it says so: HTTP holds it to that (RFC 9112, section 6.2).
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    length.parse().ok()
 }
 
 fn too_large(limit: usize) -> Problem {
@@ -310,16 +309,28 @@ fn authorize(route: &Route, principal: Option<&Principal>) -> Result<(), Problem
     })
 }
 
-async fn read<B>(body: B, limit: usize) -> Result<Bytes, Problem>
+/// Reads a body: as many bytes as it says that it has, or to its end. Where its length is known, to
+/// wait for the end, too, would cost as much as the reading.
+async fn read<B>(body: B, length: Option<usize>, limit: usize) -> Result<Bytes, Problem>
 where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Err(_) => Err(Problem::malformed("The body broke off.")),
+    let mut body = pin!(Limited::new(body, limit));
+    let mut bytes = Vec::with_capacity(length.unwrap_or_default());
+    while length.is_none_or(|length| bytes.len() < length) {
+        match body.frame().await {
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    bytes.put(data);
+                }
+            }
+            Some(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(limit)),
+            Some(Err(_)) => return Err(Problem::malformed("The body broke off.")),
+            None => break,
+        }
     }
+    Ok(bytes.into())
 }
 
 /// A client's own request id is kept when it is short and plain; else it gets a new one.
