@@ -23,6 +23,8 @@ use crate::{cors, rate_limit, request_counts};
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
 const HEADERS: usize = 100;
+/// Bytes that a body has room for before it has come: what it says of its length may be a lie.
+const ROOM: usize = 16 << 10;
 /// Tells the scheduler that a run had nothing to do.
 const X_JOB_IDLE: HeaderName = HeaderName::from_static("x-job-idle");
 
@@ -317,7 +319,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut body = pin!(Limited::new(body, limit));
-    let mut bytes = Vec::with_capacity(length.unwrap_or_default());
+    let mut bytes = Vec::with_capacity(length.map_or(0, |length| length.min(ROOM)));
     while length.is_none_or(|length| bytes.len() < length) {
         match body.frame().await {
             Some(Ok(frame)) => {
