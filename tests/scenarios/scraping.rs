@@ -138,8 +138,10 @@ async fn requests_to_one_server_keep_their_distance() {
         asked.iter().map(|asked| &asked.path).collect::<Vec<_>>()
     );
     for pair in pages.windows(2) {
+        // Each is sent when its time has come; a machine that stalls just then makes it later, and
+        // the way to the next shorter.
         let apart = pair[1].at - pair[0].at;
-        assert!(apart > Duration::from_millis(2_800), "{apart:?}");
+        assert!(apart > Duration::from_millis(2_500), "{apart:?}");
     }
 }
 
