@@ -188,7 +188,9 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The bytes that the body has, if it says so: HTTP holds it to that (RFC 9112, section 6.2).
+/// The bytes that the body has, if it says so: HTTP holds it to that (RFC 9112, section 6.2). Beside
+/// `transfer-encoding` it means nothing (section 6.3), and hyper, which serves on Spin and on the
+/// embedded host, takes it away.
 fn declared_length(headers: &HeaderMap) -> Option<usize> {
     let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
     length.parse().ok()
