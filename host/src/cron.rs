@@ -10,23 +10,24 @@ use chrono::{DateTime, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use tokio::sync::watch;
+use vivesphere_wasi::Data;
 use wasmtime::component::InstancePre;
 
-use crate::instance::{Grants, Guest};
+use crate::instance::{Grants, Guest, guest};
 use crate::interfaces::cron::spin::cron::cron_types::{Error, Metadata};
 use crate::interfaces::cron::{SpinCron, SpinCronPre};
 
 /// A component that a schedule wakes.
 pub(crate) struct Scheduled {
     engine: wasmtime::Engine,
-    pre: SpinCronPre<Guest>,
+    pre: SpinCronPre<Data>,
     grants: Arc<Grants>,
 }
 
 impl Scheduled {
     pub(crate) fn new(
         engine: &wasmtime::Engine,
-        pre: InstancePre<Guest>,
+        pre: InstancePre<Data>,
         grants: Arc<Grants>,
     ) -> anyhow::Result<Self> {
         let pre = SpinCronPre::new(pre)
@@ -42,7 +43,7 @@ impl Scheduled {
     /// Wakes it once, in an instance of its own, with the moment at which it was due.
     pub(crate) async fn run(&self, due: DateTime<Utc>) -> anyhow::Result<()> {
         let mut store = Guest::store(&self.engine, &self.grants)?;
-        let computing = store.data().computing.clone();
+        let computing = guest(store.data_mut()).computing.clone();
         let bindings: SpinCron = self.pre.instantiate_async(&mut store).await?;
         let metadata = Metadata {
             timestamp: u64::try_from(due.timestamp()).unwrap_or_default(),

@@ -1,11 +1,12 @@
 //! The wasmtime engine, and what it offers to components.
 
 use anyhow::Context as _;
+use vivesphere_wasi::Data;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
 use crate::application::Options;
-use crate::instance::{Guest, GuestData};
+use crate::instance::{GuestData, guest};
 use crate::interfaces::bindings;
 use crate::limits::TICK;
 
@@ -33,7 +34,7 @@ pub(crate) fn tick(engine: &Engine) {
 }
 
 /// All interfaces: WASI 0.2 and 0.3, HTTP of both, Spin's.
-pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<Guest>> {
+pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<Data>> {
     let mut linker = Linker::new(engine);
     link(&mut linker)
         .map_err(anyhow::Error::from)
@@ -41,10 +42,13 @@ pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<Guest>> {
     Ok(linker)
 }
 
-fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi::p3::add_to_linker(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+fn link(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
+    vivesphere_wasi::link(linker)?;
+    // What every request calls, once more: in this crate it is optimised.
+    linker.allow_shadowing(true);
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    wasmtime_wasi::p3::clocks::add_to_linker(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
-    bindings::Interfaces::add_to_linker::<_, GuestData>(linker, |guest| guest)
+    linker.allow_shadowing(false);
+    bindings::Interfaces::add_to_linker::<_, GuestData>(linker, guest)
 }

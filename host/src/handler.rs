@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use vivesphere_wasi::Data;
 use wasmtime::component::GuestTaskId;
 use wasmtime::{AsContextMut as _, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView as _;
@@ -14,7 +15,7 @@ use wasmtime_wasi_http::handler::{
     WorkerStatus,
 };
 
-use crate::instance::{Grants, Guest};
+use crate::instance::{Grants, Guest, guest};
 use crate::limits::Computing;
 
 /// Requests that one instance serves in its life.
@@ -33,7 +34,7 @@ pub(crate) type ServedBy = Arc<OnceLock<Arc<Responses>>>;
 /// What makes instances of one component.
 pub(crate) struct ComponentState {
     pub(crate) engine: wasmtime::Engine,
-    pub(crate) pre: ProxyPre<Guest>,
+    pub(crate) pre: ProxyPre<Data>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) request_timeout: Option<Duration>,
 }
@@ -57,17 +58,17 @@ impl Responses {
 }
 
 impl HandlerState for ComponentState {
-    type StoreData = Guest;
+    type StoreData = Data;
     type WorkerExpiration = Expiration;
     type WorkerState = Worker;
 
-    async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, Expiration, Worker>> {
+    async fn instantiate(&self) -> wasmtime::Result<Instance<Data, Expiration, Worker>> {
         let mut store = Guest::store(&self.engine, &self.grants)?;
         let proxy = self.pre.instantiate_async(&mut store).await?;
         let responses = Arc::new(Responses::default());
         let expiration = Expiration {
             request_timeout: self.request_timeout,
-            computing: store.data().computing.clone(),
+            computing: guest(store.data_mut()).computing.clone(),
             responses: responses.clone(),
             sleep: Box::pin(tokio::time::sleep(IDLE)),
             ending: Box::pin(self.grants.lifecycle.ending()),
@@ -75,7 +76,7 @@ impl HandlerState for ComponentState {
         Ok(Instance {
             store,
             proxy,
-            view: Guest::http,
+            view: Data::http,
             expiration,
             state: Worker {
                 component: self.grants.id.clone(),
@@ -93,7 +94,7 @@ pub(crate) struct Worker {
 }
 
 impl WorkerState for Worker {
-    type StoreData = Guest;
+    type StoreData = Data;
     type RequestData = ServedBy;
 
     fn should_accept_request(&self, at_once: usize, total: usize) -> ShouldAccept {
@@ -108,7 +109,7 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        mut store: StoreContextMut<'_, Guest>,
+        mut store: StoreContextMut<'_, Data>,
         served_by: ServedBy,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
@@ -125,7 +126,7 @@ impl WorkerState for Worker {
         })
     }
 
-    fn drop(&self, store: Store<Guest>, result: Result<(), wasmtime::Error>) {
+    fn drop(&self, store: Store<Data>, result: Result<(), wasmtime::Error>) {
         if let Err(error) = result {
             tracing::error!(component = %self.component, "an instance was stopped: {error:#}");
             // Before the store goes, and its streams with it.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use vivesphere_wasi::Data;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -45,7 +46,7 @@ impl Grants {
     }
 }
 
-/// A store's data.
+/// What is kept for an instance in its store.
 pub(crate) struct Guest {
     pub(crate) grants: Arc<Grants>,
     pub(crate) table: ResourceTable,
@@ -65,12 +66,20 @@ impl HasData for GuestData {
     type Data<'a> = &'a mut Guest;
 }
 
+/// What is kept for the instance of this store.
+pub(crate) fn guest(data: &mut Data) -> &mut Guest {
+    let Some(guest) = data.guest_mut() else {
+        unreachable!("every store is made by `Guest::store`");
+    };
+    guest
+}
+
 impl Guest {
     /// A fresh store for an instance of the component.
     pub(crate) fn store(
         engine: &wasmtime::Engine,
         grants: &Arc<Grants>,
-    ) -> wasmtime::Result<Store<Self>> {
+    ) -> wasmtime::Result<Store<Data>> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(Output::new(&grants.id));
         wasi.stderr(Output::new(&grants.id));
@@ -82,7 +91,7 @@ impl Guest {
         for (host, guest) in grants.files.folders() {
             wasi.preopened_dir(host, guest, FsPerms::ReadOnly)?;
         }
-        let guest = Self {
+        let kept = Self {
             outbound: Outbound::new(grants.clone()),
             grants: grants.clone(),
             table: ResourceTable::new(),
@@ -92,13 +101,13 @@ impl Guest {
             memory: Memory::new(grants.max_memory),
             alive: Arc::new(grants.lifecycle.alive()),
         };
-        let mut store = Store::new(engine, guest);
-        store.limiter(|guest| &mut guest.memory);
+        let mut store = Store::new(engine, Data::new(kept));
+        store.limiter(|data| &mut guest(data).memory);
         store.set_epoch_deadline(1);
         // A guest that computes gives way at each tick, so that the others are served, and is
         // stopped when it never ends.
-        store.epoch_deadline_callback(|context| {
-            let guest = context.data();
+        store.epoch_deadline_callback(|mut context| {
+            let guest = guest(context.data_mut());
             if guest.computing.tick() > guest.grants.max_ticks {
                 wasmtime::bail!("the component computed for too long without an end");
             }

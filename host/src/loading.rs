@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use croner::Cron;
+use vivesphere_wasi::Data;
 use wasmtime::Engine;
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::handler::ProxyPre;
@@ -14,7 +15,7 @@ use crate::application::{Application, Component, Options, RuntimeConfig};
 use crate::cron::{self, Scheduled};
 use crate::files::Files;
 use crate::handler::ComponentState;
-use crate::instance::{Grants, Guest};
+use crate::instance::Grants;
 use crate::interfaces::key_value_store::Store;
 use crate::interfaces::sqlite::Database;
 use crate::lifecycle::Lifecycle;
@@ -183,7 +184,7 @@ fn compile(
     engine: &Engine,
     components: &[&Component],
     folder: Option<&Path>,
-) -> anyhow::Result<HashMap<String, InstancePre<Guest>>> {
+) -> anyhow::Result<HashMap<String, InstancePre<Data>>> {
     let linker = engine::linker(engine)?;
     let sources: BTreeSet<&Path> = components
         .iter()
@@ -230,7 +231,7 @@ fn compile(
 }
 
 /// The HTTP handler of WASI 0.3, else that of 0.2.
-fn http_export(pre: &InstancePre<Guest>, id: &str) -> anyhow::Result<ProxyPre<Guest>> {
+fn http_export(pre: &InstancePre<Data>, id: &str) -> anyhow::Result<ProxyPre<Data>> {
     use wasmtime_wasi_http::{p2, p3};
 
     if let Ok(service) = p3::bindings::ServicePre::new(pre.clone()) {
