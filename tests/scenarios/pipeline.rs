@@ -138,16 +138,14 @@ async fn a_body_may_come_in_pieces_and_the_next_request_on_its_heels() {
     let (chunk, other) = halves(&second);
     let pieces = [
         head(&format!("content-length: {}", first.len())) + &begin,
-        // The rest of the first, and the beginning of the second, which comes in chunks: then no
-        // other length counts.
-        end + &head("content-length: 9\r\ntransfer-encoding: chunked"),
+        // The rest of the first, and the beginning of the second, which has no length.
+        end + &head("transfer-encoding: chunked"),
         format!("{:x}\r\n{chunk}\r\n", chunk.len()),
         format!("{:x}\r\n{other}\r\n0\r\n\r\n", other.len()),
-        // The last one at once, and the connection ends with it.
-        head(&format!(
-            "connection: close\r\ncontent-length: {}",
-            third.len()
-        )) + &third,
+        // The last one at once. Beside chunks its length means nothing, and the connection ends with
+        // it (RFC 9112, sections 6.1 and 6.3).
+        head("content-length: 9\r\ntransfer-encoding: chunked")
+            + &format!("{:x}\r\n{third}\r\n0\r\n\r\n", third.len()),
     ];
     for piece in pieces {
         stream.write_all(piece.as_bytes()).await.unwrap();
