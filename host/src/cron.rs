@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
 use tokio::sync::watch;
-use vivesphere_wasi::Data;
+use vivesphere_wasi::StoreData;
 use wasmtime::component::InstancePre;
 
 use crate::instance::{Grants, Guest, guest};
@@ -20,14 +20,14 @@ use crate::interfaces::cron::{SpinCron, SpinCronPre};
 /// A component that a schedule wakes.
 pub(crate) struct Scheduled {
     engine: wasmtime::Engine,
-    pre: SpinCronPre<Data>,
+    pre: SpinCronPre<StoreData>,
     grants: Arc<Grants>,
 }
 
 impl Scheduled {
     pub(crate) fn new(
         engine: &wasmtime::Engine,
-        pre: InstancePre<Data>,
+        pre: InstancePre<StoreData>,
         grants: Arc<Grants>,
     ) -> anyhow::Result<Self> {
         let pre = SpinCronPre::new(pre)

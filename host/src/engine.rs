@@ -1,7 +1,7 @@
 //! The wasmtime engine, and what it offers to components.
 
 use anyhow::Context as _;
-use vivesphere_wasi::Data;
+use vivesphere_wasi::StoreData;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
@@ -34,7 +34,7 @@ pub(crate) fn tick(engine: &Engine) {
 }
 
 /// All interfaces: WASI 0.2 and 0.3, HTTP of both, Spin's.
-pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<Data>> {
+pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<StoreData>> {
     let mut linker = Linker::new(engine);
     link(&mut linker)
         .map_err(anyhow::Error::from)
@@ -42,13 +42,13 @@ pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<Data>> {
     Ok(linker)
 }
 
-fn link(linker: &mut Linker<Data>) -> wasmtime::Result<()> {
+fn link(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     vivesphere_wasi::link(linker)?;
-    // What every request calls, once more: in this crate it is optimised.
+    // What every request calls: in this crate it is optimised. Of WASI 0.2 it is there already.
     linker.allow_shadowing(true);
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    linker.allow_shadowing(false);
     wasmtime_wasi::p3::clocks::add_to_linker(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
-    linker.allow_shadowing(false);
     bindings::Interfaces::add_to_linker::<_, GuestData>(linker, guest)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use vivesphere_wasi::Data;
+use vivesphere_wasi::StoreData;
 use wasmtime::component::GuestTaskId;
 use wasmtime::{AsContextMut as _, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView as _;
@@ -34,7 +34,7 @@ pub(crate) type ServedBy = Arc<OnceLock<Arc<Responses>>>;
 /// What makes instances of one component.
 pub(crate) struct ComponentState {
     pub(crate) engine: wasmtime::Engine,
-    pub(crate) pre: ProxyPre<Data>,
+    pub(crate) pre: ProxyPre<StoreData>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) request_timeout: Option<Duration>,
 }
@@ -58,11 +58,11 @@ impl Responses {
 }
 
 impl HandlerState for ComponentState {
-    type StoreData = Data;
+    type StoreData = StoreData;
     type WorkerExpiration = Expiration;
     type WorkerState = Worker;
 
-    async fn instantiate(&self) -> wasmtime::Result<Instance<Data, Expiration, Worker>> {
+    async fn instantiate(&self) -> wasmtime::Result<Instance<StoreData, Expiration, Worker>> {
         let mut store = Guest::store(&self.engine, &self.grants)?;
         let proxy = self.pre.instantiate_async(&mut store).await?;
         let responses = Arc::new(Responses::default());
@@ -76,7 +76,7 @@ impl HandlerState for ComponentState {
         Ok(Instance {
             store,
             proxy,
-            view: Data::http,
+            view: StoreData::http,
             expiration,
             state: Worker {
                 component: self.grants.id.clone(),
@@ -94,7 +94,7 @@ pub(crate) struct Worker {
 }
 
 impl WorkerState for Worker {
-    type StoreData = Data;
+    type StoreData = StoreData;
     type RequestData = ServedBy;
 
     fn should_accept_request(&self, at_once: usize, total: usize) -> ShouldAccept {
@@ -109,7 +109,7 @@ impl WorkerState for Worker {
 
     fn on_request_start(
         &self,
-        mut store: StoreContextMut<'_, Data>,
+        mut store: StoreContextMut<'_, StoreData>,
         served_by: ServedBy,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
@@ -126,7 +126,7 @@ impl WorkerState for Worker {
         })
     }
 
-    fn drop(&self, store: Store<Data>, result: Result<(), wasmtime::Error>) {
+    fn drop(&self, store: Store<StoreData>, result: Result<(), wasmtime::Error>) {
         if let Err(error) = result {
             tracing::error!(component = %self.component, "an instance was stopped: {error:#}");
             // Before the store goes, and its streams with it.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vivesphere_wasi::Data;
+use vivesphere_wasi::StoreData;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -67,8 +67,8 @@ impl HasData for GuestData {
 }
 
 /// What is kept for the instance of this store.
-pub(crate) fn guest(data: &mut Data) -> &mut Guest {
-    let Some(guest) = data.guest_mut() else {
+pub(crate) fn guest(data: &mut StoreData) -> &mut Guest {
+    let Some(guest) = data.guest() else {
         unreachable!("every store is made by `Guest::store`");
     };
     guest
@@ -79,7 +79,7 @@ impl Guest {
     pub(crate) fn store(
         engine: &wasmtime::Engine,
         grants: &Arc<Grants>,
-    ) -> wasmtime::Result<Store<Data>> {
+    ) -> wasmtime::Result<Store<StoreData>> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(Output::new(&grants.id));
         wasi.stderr(Output::new(&grants.id));
@@ -101,7 +101,7 @@ impl Guest {
             memory: Memory::new(grants.max_memory),
             alive: Arc::new(grants.lifecycle.alive()),
         };
-        let mut store = Store::new(engine, Data::new(kept));
+        let mut store = Store::new(engine, StoreData::new(kept));
         store.limiter(|data| &mut guest(data).memory);
         store.set_epoch_deadline(1);
         // A guest that computes gives way at each tick, so that the others are served, and is

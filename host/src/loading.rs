@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use croner::Cron;
-use vivesphere_wasi::Data;
+use vivesphere_wasi::StoreData;
 use wasmtime::Engine;
 use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::handler::ProxyPre;
@@ -184,7 +184,7 @@ fn compile(
     engine: &Engine,
     components: &[&Component],
     folder: Option<&Path>,
-) -> anyhow::Result<HashMap<String, InstancePre<Data>>> {
+) -> anyhow::Result<HashMap<String, InstancePre<StoreData>>> {
     let linker = engine::linker(engine)?;
     let sources: BTreeSet<&Path> = components
         .iter()
@@ -231,7 +231,7 @@ fn compile(
 }
 
 /// The HTTP handler of WASI 0.3, else that of 0.2.
-fn http_export(pre: &InstancePre<Data>, id: &str) -> anyhow::Result<ProxyPre<Data>> {
+fn http_export(pre: &InstancePre<StoreData>, id: &str) -> anyhow::Result<ProxyPre<StoreData>> {
     use wasmtime_wasi_http::{p2, p3};
 
     if let Ok(service) = p3::bindings::ServicePre::new(pre.clone()) {
