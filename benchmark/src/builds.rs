@@ -59,7 +59,7 @@ pub(crate) async fn in_a_clean_clone(table: &mut Table) -> anyhow::Result<()> {
 async fn up(folder: &Path, like: Option<&Application>) -> anyhow::Result<f64> {
     let address: SocketAddr = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let state = tempfile::tempdir()?;
-    let mut command = cargo::command();
+    let mut command = vivesphere_up::cargo();
     command
         .args(["up", "--listen", &address.to_string(), "--state-dir"])
         .arg(state.path())

@@ -1,7 +1,6 @@
 //! Building what is measured.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
@@ -42,7 +41,7 @@ pub(crate) fn components() -> anyhow::Result<()> {
 
 fn run(arguments: &[&str]) -> anyhow::Result<()> {
     eprintln!("cargo {}", arguments.join(" "));
-    let status = command()
+    let status = vivesphere_up::cargo()
         .args(arguments)
         .arg("--quiet")
         .current_dir(repository())
@@ -50,26 +49,4 @@ fn run(arguments: &[&str]) -> anyhow::Result<()> {
         .context("cargo does not start")?;
     ensure!(status.success(), "cargo {} failed", arguments.join(" "));
     Ok(())
-}
-
-/// Cargo, without what the cargo that started this process says of this package: build scripts
-/// that look at it would see a change and build everything again.
-pub(crate) fn command() -> Command {
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let describes_package = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-        ]
-        .iter()
-        .any(|prefix| text.starts_with(prefix));
-        if describes_package {
-            command.env_remove(&name);
-        }
-    }
-    command
 }

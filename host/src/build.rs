@@ -69,7 +69,7 @@ fn steps(manifest: &Manifest) -> Vec<Step<'_>> {
 fn shell(step: &Step<'_>, progress: &Progress) -> anyhow::Result<()> {
     let mut command = Command::new("sh");
     command.args(["-c", step.command]).current_dir(step.workdir);
-    without_cargo_of_this_process(&mut command);
+    vivesphere_up::without_this_package(&mut command);
     let started = || {
         format!(
             "cannot run `{}` in {}",
@@ -105,27 +105,6 @@ fn shell(step: &Step<'_>, progress: &Progress) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// When cargo itself started this process, it described this package in the environment.
-/// Build scripts that watch such variables would see a change and build everything again.
-fn without_cargo_of_this_process(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let Some(text) = name.to_str() else {
-            continue;
-        };
-        let describes_package = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-        ]
-        .iter()
-        .any(|prefix| text.starts_with(prefix));
-        if describes_package || matches!(text, "CARGO_PRIMARY_PACKAGE" | "OUT_DIR") {
-            command.env_remove(&name);
-        }
-    }
 }
 
 /// Whether the toolchain of this folder can compile to [`TARGET`]; `None` when there is no

@@ -66,17 +66,7 @@ pub fn everything() -> &'static Program {
 }
 
 fn cargo(arguments: &[&str]) {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What the cargo that started this test says of its package is left out: build scripts that look
-    // at it (ring's) would see a change and build the host again, here and the next time elsewhere.
-    let described = ["CARGO_PKG_", "CARGO_MANIFEST_"];
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if described.iter().any(|prefix| text.starts_with(prefix)) {
-            command.env_remove(&name);
-        }
-    }
-    let output = command
+    let output = vivesphere_up::cargo()
         .args(arguments)
         .current_dir(repository())
         .output()
