@@ -21,10 +21,11 @@ const ROUTES: [(&str, &str); 4] = [
 pub(crate) async fn start(program: &std::path::Path) -> anyhow::Result<Application> {
     let mut application = Application::bare(program)?;
     application.restart().await?;
+    // Long enough for the first answer, which makes the tables, on a machine that stalls.
     load::run(
         &application.target("/prepare", None),
         1,
-        Duration::from_millis(100),
+        Duration::from_secs(1),
     )
     .await
     .context("the bare components' stores")?;
