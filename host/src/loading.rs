@@ -1,14 +1,15 @@
-//! From the options to an application that is ready to be served.
+//! From the options to an application that is served.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow};
 use croner::Cron;
+use tokio::runtime::Handle;
 use vivesphere_wasi::StoreData;
 use wasmtime::Engine;
-use wasmtime::component::InstancePre;
+use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::handler::ProxyPre;
 
 use crate::application::{Application, Component, Options, RuntimeConfig};
@@ -29,12 +30,20 @@ use crate::{compiled, engine, state_files};
 /// How long an instance may compute without a pause when there is no request timeout.
 const COMPUTING: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// An application that is ready to be served.
-pub(crate) struct Loaded {
-    pub(crate) services: Arc<Services>,
-    pub(crate) scheduled: Vec<(Scheduled, Cron)>,
-    pub(crate) lifecycle: Arc<Lifecycle>,
+/// An application whose components are still to be compiled. Each can be called from the start; who calls
+/// it waits until it is compiled, and makes it the next.
+pub(crate) struct Loading {
+    options: Options,
+    engine: Engine,
+    linker: Linker<StoreData>,
+    /// What the components in use are granted, by their ids.
+    grants: BTreeMap<String, Arc<Grants>>,
+    services: Arc<Services>,
+    lifecycle: Arc<Lifecycle>,
 }
+
+/// A component that a schedule wakes, and when.
+pub(crate) type OnSchedule = (Scheduled, Cron);
 
 /// What all components have in common.
 struct Common<'a> {
@@ -46,54 +55,142 @@ struct Common<'a> {
     lifecycle: Arc<Lifecycle>,
 }
 
-impl Loaded {
-    /// Must be called in a runtime, on a thread that may wait.
-    pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
+impl Loading {
+    /// Opens what the components share. Takes no longer than that.
+    pub(crate) fn begin(options: Options) -> anyhow::Result<Self> {
         let application = &options.application;
-        check_labels(options)?;
-        let engine = engine::new(options)?;
+        check_labels(&options)?;
+        let engine = engine::new(&options)?;
         engine::tick(&engine);
-        let components: Vec<&Component> = application
-            .components
-            .values()
-            .filter(|component| is_used(application, &component.id, options.cron))
-            .collect();
-        let mut compiled = compile(&engine, &components, options.cache_dir.as_deref())?;
-        let common = Common::new(options)?;
+        let linker = engine::linker(&engine)?;
+        let common = Common::new(&options)?;
+        let mut grants = BTreeMap::new();
         let mut by_id = HashMap::new();
-        let mut scheduled = Vec::new();
-        for component in components {
-            let pre = compiled
-                .remove(&component.id)
-                .ok_or_else(|| anyhow!("component `{}` was not compiled", component.id))?;
-            let grants = common
-                .grants(component)
-                .with_context(|| format!("component `{}`", component.id))?;
-            let serves =
-                |trigger: &crate::application::HttpTrigger| trigger.component == component.id;
-            if application.http_triggers.iter().any(serves) {
-                let service = Service::new(ComponentState {
-                    engine: engine.clone(),
-                    pre: http_export(&pre, &component.id)?,
-                    grants: grants.clone(),
-                    request_timeout: options.request_timeout,
-                });
-                by_id.insert(component.id.clone(), Arc::new(service));
+        for component in application.components.values() {
+            let id = &component.id;
+            let called = is_called(application, id);
+            if !called && !(options.cron && is_scheduled(application, id)) {
+                continue;
             }
-            for trigger in &application.cron_triggers {
-                if options.cron && trigger.component == component.id {
-                    let woken = Scheduled::new(&engine, pre.clone(), grants.clone())?;
+            let granted = common
+                .grants(component)
+                .with_context(|| format!("component `{id}`"))?;
+            if called {
+                let service = Service::new(granted.id.clone(), options.request_timeout);
+                by_id.insert(id.clone(), Arc::new(service));
+            }
+            grants.insert(id.clone(), granted);
+        }
+        let services = Arc::new(Services::new(Router::new(application), by_id));
+        common.chain.set(&services);
+        let lifecycle = common.lifecycle;
+        Ok(Self {
+            engine,
+            linker,
+            grants,
+            services,
+            lifecycle,
+            options,
+        })
+    }
+
+    /// What is called.
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    /// What ends with the host.
+    pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle> {
+        &self.lifecycle
+    }
+
+    /// Compiles each file once, as many at a time as there are processors: the first start takes seconds
+    /// for each, and a compiler takes a hundred megabytes. Must be called in a runtime, on a thread that
+    /// may wait.
+    pub(crate) fn finish(self) -> anyhow::Result<Vec<OnSchedule>> {
+        let mut ids_by_source: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
+        for (id, granted) in &self.grants {
+            let ids = ids_by_source.entry(&granted.component.source);
+            ids.or_default().push(id);
+        }
+        let left = Mutex::new(ids_by_source);
+        let runtime = Handle::current();
+        let work = || {
+            let _entered = runtime.enter();
+            let mut scheduled = Vec::new();
+            while let Some((source, ids)) = self.next(&left) {
+                match self.load(source, &ids) {
+                    Ok(loaded) => scheduled.extend(loaded),
+                    Err(error) => {
+                        // The others need not be compiled any more.
+                        left.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                        return Err(error);
+                    }
+                }
+            }
+            anyhow::Ok(scheduled)
+        };
+        std::thread::scope(|scope| {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            let threads: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+            let mut scheduled = Vec::new();
+            for thread in threads {
+                scheduled.extend(
+                    thread
+                        .join()
+                        .map_err(|_| anyhow!("the compiler failed"))??,
+                );
+            }
+            Ok(scheduled)
+        })
+    }
+
+    /// The file to compile now: one that somebody waits for, else any.
+    fn next<'a>(
+        &self,
+        left: &Mutex<BTreeMap<&'a Path, Vec<&'a str>>>,
+    ) -> Option<(&'a Path, Vec<&'a str>)> {
+        let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = |ids: &Vec<&str>| ids.iter().any(|id| self.services.is_wanted(id));
+        let source = left
+            .iter()
+            .find(|(_, ids)| wanted(ids))
+            .or_else(|| left.iter().next())
+            .map(|(source, _)| *source)?;
+        left.remove_entry(source)
+    }
+
+    /// Compiles a file and makes the components that it contains the code of ready to be called.
+    fn load(&self, source: &Path, ids: &[&str]) -> anyhow::Result<Vec<OnSchedule>> {
+        let compiled = compiled::component(&self.engine, source, self.options.cache_dir.as_deref());
+        let mut scheduled = Vec::new();
+        for &id in ids {
+            let code = match &compiled {
+                Ok(code) => code,
+                Err(error) => return Err(anyhow!("component `{id}`: {error:#}")),
+            };
+            let pre = self
+                .linker
+                .instantiate_pre(code)
+                .map_err(anyhow::Error::from)
+                .with_context(|| format!("component `{id}` needs what this host does not offer"))?;
+            let grants = &self.grants[id];
+            if let Some(service) = self.services.by_id(id) {
+                service.ready(ComponentState {
+                    engine: self.engine.clone(),
+                    pre: http_export(&pre, id)?,
+                    grants: grants.clone(),
+                    request_timeout: self.options.request_timeout,
+                });
+            }
+            for trigger in &self.options.application.cron_triggers {
+                if self.options.cron && trigger.component == id {
+                    let woken = Scheduled::new(&self.engine, pre.clone(), grants.clone())?;
                     scheduled.push((woken, cron::parse(&trigger.expression)?));
                 }
             }
         }
-        let services = Arc::new(Services::new(Router::new(application), by_id));
-        common.chain.set(&services);
-        Ok(Self {
-            services,
-            scheduled,
-            lifecycle: common.lifecycle,
-        })
+        Ok(scheduled)
     }
 }
 
@@ -134,16 +231,14 @@ impl<'a> Common<'a> {
     }
 }
 
-fn is_used(application: &Application, id: &str, cron: bool) -> bool {
-    let http = application
-        .http_triggers
-        .iter()
-        .any(|trigger| trigger.component == id);
-    let scheduled = application
-        .cron_triggers
-        .iter()
-        .any(|trigger| trigger.component == id);
-    http || (cron && scheduled)
+fn is_called(application: &Application, id: &str) -> bool {
+    let mut triggers = application.http_triggers.iter();
+    triggers.any(|trigger| trigger.component == id)
+}
+
+fn is_scheduled(application: &Application, id: &str) -> bool {
+    let mut triggers = application.cron_triggers.iter();
+    triggers.any(|trigger| trigger.component == id)
 }
 
 /// The label that is there whether it is configured or not.
@@ -176,58 +271,6 @@ fn check_labels(options: &Options) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Compiles each file once, as many at a time as there are processors: the first start takes seconds
-/// for each, and a compiler takes a hundred megabytes.
-fn compile(
-    engine: &Engine,
-    components: &[&Component],
-    folder: Option<&Path>,
-) -> anyhow::Result<HashMap<String, InstancePre<StoreData>>> {
-    let linker = engine::linker(engine)?;
-    let sources: BTreeSet<&Path> = components
-        .iter()
-        .map(|component| component.source.as_path())
-        .collect();
-    let next = Mutex::new(sources.into_iter());
-    let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || {
-        let mut done = Vec::new();
-        while let Some(source) = take() {
-            done.push((source, compiled::component(engine, source, folder)));
-        }
-        done
-    };
-    let compiled: HashMap<&Path, _> = std::thread::scope(|scope| {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
-        let mut compiled = HashMap::new();
-        for thread in threads {
-            let done = thread.join().map_err(|_| anyhow!("the compiler failed"))?;
-            compiled.extend(done);
-        }
-        anyhow::Ok(compiled)
-    })?;
-    let mut ready = HashMap::new();
-    for component in components {
-        let code = match compiled.get(component.source.as_path()) {
-            Some(Ok(code)) => code,
-            Some(Err(error)) => return Err(anyhow!("component `{}`: {error:#}", component.id)),
-            None => return Err(anyhow!("component `{}` was not compiled", component.id)),
-        };
-        let pre = linker
-            .instantiate_pre(code)
-            .map_err(anyhow::Error::from)
-            .with_context(|| {
-                format!(
-                    "component `{}` needs what this host does not offer",
-                    component.id
-                )
-            })?;
-        ready.insert(component.id.clone(), pre);
-    }
-    Ok(ready)
 }
 
 /// The HTTP handler of WASI 0.3, else that of 0.2.

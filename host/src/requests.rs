@@ -60,6 +60,8 @@ impl Requests {
             record.end("", &response, None);
             return response;
         };
+        // No turn is taken by those who wait for the compiler.
+        service.handler().await;
         let Some(_turn) = self.turn().await else {
             let response = unavailable();
             record.end(service.id(), &response, Some("too many requests wait"));

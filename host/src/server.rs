@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::application::Options;
 use crate::cron;
 use crate::lifecycle::Lifecycle;
-use crate::loading::Loaded;
+use crate::loading::{Loading, OnSchedule};
 use crate::requests::Requests;
 
 /// How long a client may take to send a request's head, and to send anything at first.
@@ -46,35 +46,43 @@ pub struct RunningHost {
     drain_timeout: Duration,
     lifecycle: Arc<Lifecycle>,
     server: JoinHandle<()>,
+    /// What compiles the components, until somebody has waited for it.
+    loading: Option<JoinHandle<anyhow::Result<Vec<OnSchedule>>>>,
     schedules: JoinSet<()>,
 }
 
-/// Starts the application on a listener.
+/// Starts the application on a listener and waits until all of it is loaded.
 ///
 /// # Errors
-/// When a component cannot be compiled or needs what the host does not offer, when a store or
-/// the state directory cannot be opened, or when a schedule cannot be read.
+/// As [`serve`] and [`RunningHost::loaded`].
 pub async fn start(options: Options, listener: TcpListener) -> anyhow::Result<RunningHost> {
+    let mut host = serve(options, listener).await?;
+    host.loaded().await?;
+    Ok(host)
+}
+
+/// Serves the application on a listener: a request as soon as its component is compiled.
+///
+/// # Errors
+/// When a store or the state directory cannot be opened, or a grant cannot be read.
+pub async fn serve(options: Options, listener: TcpListener) -> anyhow::Result<RunningHost> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     let at_once = options.max_concurrent_requests;
     let (request_timeout, drain_timeout) = (options.request_timeout, options.drain_timeout);
-    let loaded = load(options).await?;
+    let loading = begin(options).await?;
+    let lifecycle = loading.lifecycle().clone();
+    let requests = Requests::new(loading.services().clone(), at_once, request_timeout);
     let (stop, stopped) = watch::channel(false);
-    let mut schedules = JoinSet::new();
-    for (scheduled, expression) in loaded.scheduled {
-        schedules.spawn(cron::serve(scheduled, expression, stopped.clone()));
-    }
-    let requests = Requests::new(loaded.services, at_once, request_timeout);
-    let server = tokio::spawn(accept(listener, Arc::new(requests), stopped));
     Ok(RunningHost {
         address,
         stop,
         drain_timeout,
-        lifecycle: loaded.lifecycle,
-        server,
-        schedules,
+        lifecycle,
+        server: tokio::spawn(accept(listener, Arc::new(requests), stopped)),
+        loading: Some(finish(loading)),
+        schedules: JoinSet::new(),
     })
 }
 
@@ -89,18 +97,23 @@ pub async fn run_scheduled(mut options: Options, component: &str) -> anyhow::Res
         .cron_triggers
         .retain(|trigger| trigger.component == component);
     options.application.http_triggers.clear();
-    let loaded = load(options).await?;
-    let (scheduled, _) = loaded
-        .scheduled
+    let loading = begin(options).await?;
+    let (scheduled, _) = finish(loading)
+        .await??
         .into_iter()
         .next()
         .ok_or_else(|| anyhow!("`{component}` is no scheduled component"))?;
     scheduled.run(chrono::Utc::now()).await
 }
 
-/// Compiling and opening files may take long: not on a thread that serves.
-async fn load(options: Options) -> anyhow::Result<Loaded> {
-    tokio::task::spawn_blocking(move || Loaded::new(&options)).await?
+/// Opening files may take long: not on a thread that serves.
+async fn begin(options: Options) -> anyhow::Result<Loading> {
+    tokio::task::spawn_blocking(move || Loading::begin(options)).await?
+}
+
+/// Compiling takes long, too.
+fn finish(loading: Loading) -> JoinHandle<anyhow::Result<Vec<OnSchedule>>> {
+    tokio::task::spawn_blocking(move || loading.finish())
 }
 
 impl RunningHost {
@@ -108,6 +121,24 @@ impl RunningHost {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until all components are compiled, and begins their schedules.
+    ///
+    /// # Errors
+    /// When a component cannot be compiled or needs what the host does not offer, or when a schedule
+    /// cannot be read. The host is then of no use.
+    pub async fn loaded(&mut self) -> anyhow::Result<()> {
+        let Some(loading) = &mut self.loading else {
+            return Ok(());
+        };
+        let loaded = loading.await;
+        self.loading = None;
+        for (scheduled, expression) in loaded?? {
+            let schedule = cron::serve(scheduled, expression, self.stop.subscribe());
+            self.schedules.spawn(schedule);
+        }
+        Ok(())
     }
 
     /// Stops gracefully: no new connections and ticks; requests, streams, ticks and work after
@@ -152,14 +183,24 @@ async fn accept(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        connections.spawn(serve(stream, client, requests.clone(), graceful.watcher()));
+        connections.spawn(serve_connection(
+            stream,
+            client,
+            requests.clone(),
+            graceful.watcher(),
+        ));
     }
     drop(listener);
     graceful.shutdown().await;
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, client: SocketAddr, requests: Arc<Requests>, watcher: Watcher) {
+async fn serve_connection(
+    stream: TcpStream,
+    client: SocketAddr,
+    requests: Arc<Requests>,
+    watcher: Watcher,
+) {
     // A small answer must not wait for the next acknowledgement.
     let _ = stream.set_nodelay(true);
     let mut builder = auto::Builder::new(TokioExecutor::new());

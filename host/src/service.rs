@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::SetOnce;
 use wasmtime_wasi_http::handler::{
     ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError,
 };
@@ -22,7 +23,10 @@ use crate::spin_headers;
 /// One HTTP component.
 pub(crate) struct Service {
     id: Arc<str>,
-    handler: Handler,
+    /// There is none as long as the component is not compiled.
+    handler: SetOnce<Handler>,
+    /// Whether somebody has waited for it.
+    wanted: AtomicBool,
     request_timeout: Option<Duration>,
 }
 
@@ -44,11 +48,30 @@ pub(crate) enum Failure {
 }
 
 impl Service {
-    pub(crate) fn new(state: ComponentState) -> Self {
+    /// A component that is not compiled yet.
+    pub(crate) fn new(id: Arc<str>, request_timeout: Option<Duration>) -> Self {
         Self {
-            id: state.grants.id.clone(),
-            request_timeout: state.request_timeout,
-            handler: ProxyHandler::new(state),
+            id,
+            handler: SetOnce::new(),
+            wanted: AtomicBool::new(false),
+            request_timeout,
+        }
+    }
+
+    /// Whoever waits for the component is served from now on.
+    pub(crate) fn ready(&self, state: ComponentState) {
+        // A component is compiled once.
+        let _ = self.handler.set(ProxyHandler::new(state));
+    }
+
+    /// Waits until the component is compiled.
+    pub(crate) async fn handler(&self) -> &Handler {
+        match self.handler.get() {
+            Some(handler) => handler,
+            None => {
+                self.wanted.store(true, Ordering::Relaxed);
+                self.handler.wait().await
+            }
         }
     }
 
@@ -60,10 +83,10 @@ impl Service {
         &self,
         request: Request<WasiBody>,
     ) -> Result<Response<ResponseBody>, Failure> {
+        let handler = self.handler().await;
         let started = Instant::now();
         let served_by = ServedBy::default();
-        let response = self
-            .handler
+        let response = handler
             .handle(served_by.clone(), request)
             .await
             .map_err(|error| {
@@ -166,6 +189,16 @@ impl Services {
         }
     }
 
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Arc<Service>> {
+        self.by_id.get(id)
+    }
+
+    /// Whether somebody has waited for the component.
+    pub(crate) fn is_wanted(&self, id: &str) -> bool {
+        let wanted = |service: &Arc<Service>| service.wanted.load(Ordering::Relaxed);
+        self.by_id.get(id).is_some_and(wanted)
+    }
+
     /// The component behind a public path, and the request as it sees it.
     pub(crate) fn route<B>(
         &self,
@@ -198,8 +231,7 @@ impl Chain {
     ) -> Result<Response<ResponseBody>, Error> {
         let services = self.services()?;
         let service = services
-            .by_id
-            .get(component)
+            .by_id(component)
             .ok_or(Error::DestinationNotFound)?;
         spin_headers::set_chained(&mut request);
         run(service, request).await

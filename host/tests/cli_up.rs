@@ -146,6 +146,60 @@ fn a_first_start_shows_the_password_once_serves_and_stops_on_both_signals() {
     assert_eq!(again.end().0, Some(0));
 }
 
+/// A number as WebAssembly's binary format writes it (LEB128).
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
+}
+
+/// A section of a module or a component.
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [&[id], leb128(content.len()).as_slice(), content].concat()
+}
+
+/// A component that takes a compiler many seconds: a module of 10,000 functions, each of 200
+/// multiplications.
+fn large_component() -> Vec<u8> {
+    const FUNCTIONS: usize = 10_000;
+    let mut body = vec![0, 0x20, 0];
+    for _ in 0..200 {
+        body.extend([0x20, 0, 0x6c]);
+    }
+    body.push(0x0b);
+    let function = [leb128(body.len()), body].concat();
+    let count = leb128(FUNCTIONS);
+    let types = section(1, &[1, 0x60, 1, 0x7f, 1, 0x7f]);
+    let functions = section(3, &[count.clone(), vec![0; FUNCTIONS]].concat());
+    let bodies = section(10, &[count, function.repeat(FUNCTIONS)].concat());
+    let module = [b"\0asm\x01\0\0\0".to_vec(), types, functions, bodies].concat();
+    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module)].concat()
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_compiler() {
+    let folder = place();
+    let manifest = format!(
+        "{MANIFEST}\n[[trigger.http]]\nroute = \"/...\"\ncomponent = \"large\"\n\
+         [component.large]\nsource = \"large.wasm\"\n"
+    );
+    std::fs::write(folder.path().join("spin.toml"), manifest).unwrap();
+    std::fs::write(folder.path().join("large.wasm"), large_component()).unwrap();
+    let mut up = Up::start(folder.path(), &[]);
+    let mut told = BufReader::new(&mut up.errors).lines();
+    let loading = told.any(|line| line.unwrap().contains("Loading"));
+    assert!(loading, "it ended");
+    drop(told);
+    up.signal("-TERM");
+    let (code, said) = up.end();
+    // It is no HTTP component, which the host says once it is compiled.
+    assert_eq!(code, Some(0), "{said}");
+}
+
 #[test]
 fn quiet_says_nothing() {
     let folder = place();

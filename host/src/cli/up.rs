@@ -44,7 +44,11 @@ pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
     options.drain_timeout = arguments.drain_timeout;
     options.cron = !arguments.no_cron;
     options.pooling = !arguments.disable_pooling;
-    server::runtime()?.block_on(serve(options, listener, &progress))
+    let runtime = server::runtime()?;
+    let ended = runtime.block_on(serve(options, listener, &progress));
+    // A compiler that was told to stop is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(
@@ -58,11 +62,17 @@ async fn serve(
     if !options.cron {
         application.cron_triggers.clear();
     }
-    let host = server::start(options, listener).await?;
-    if !progress.is_quiet() {
-        say(&ready_report(&application, host.local_addr()));
+    let mut host = server::serve(options, listener).await?;
+    tokio::select! {
+        loaded = host.loaded() => {
+            loaded?;
+            if !progress.is_quiet() {
+                say(&ready_report(&application, host.local_addr()));
+            }
+            stop.asked().await;
+        }
+        () = stop.asked() => {}
     }
-    stop.asked().await;
     progress.step(
         "Stopping",
         "after the requests under way (again to stop at once)",

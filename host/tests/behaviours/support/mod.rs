@@ -1,5 +1,6 @@
 //! An application on a host in this process, and somebody who calls it.
 
+pub(crate) mod pipe;
 pub(crate) mod raw;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,11 @@ use vivesphere::server::{self, RunningHost};
 
 /// How long to wait for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The fixture's code.
+pub(crate) fn guest_bytes() -> Vec<u8> {
+    std::fs::read(guest_wasm()).unwrap()
+}
 
 /// The fixture's `.wasm`, built once a process; its sources decide whether there is work.
 fn guest_wasm() -> &'static Path {
@@ -175,13 +181,7 @@ impl Host {
     pub(crate) async fn start(options: Options, folder: TempDir) -> Self {
         let listener = TcpListener::bind(options.listen).unwrap();
         let running = server::start(options, listener).await.unwrap();
-        let caller = Caller {
-            address: running.local_addr(),
-            http: reqwest::Client::builder()
-                .timeout(PATIENCE * 2)
-                .build()
-                .unwrap(),
-        };
+        let caller = Caller::new(running.local_addr());
         Self {
             running,
             folder,
@@ -214,6 +214,14 @@ impl std::ops::Deref for Host {
 }
 
 impl Caller {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let http = reqwest::Client::builder().timeout(PATIENCE * 2);
+        Self {
+            address,
+            http: http.build().unwrap(),
+        }
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
