@@ -44,7 +44,10 @@ pub(crate) fn linker(engine: &Engine) -> anyhow::Result<Linker<StoreData>> {
 
 fn link(linker: &mut Linker<StoreData>) -> wasmtime::Result<()> {
     vivesphere_wasi::link(linker)?;
-    // What every request calls: in this crate it is optimised.
+    // What every request calls: in this crate it is optimised. Of WASI 0.2 it is there already.
+    linker.allow_shadowing(true);
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
+    linker.allow_shadowing(false);
     wasmtime_wasi::p3::clocks::add_to_linker(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
     bindings::Interfaces::add_to_linker::<_, GuestData>(linker, guest)
