@@ -69,7 +69,8 @@ impl Loading {
         for component in application.components.values() {
             let id = &component.id;
             let called = is_called(application, id);
-            if !called && !(options.cron && is_scheduled(application, id)) {
+            let woken = options.cron && is_scheduled(application, id);
+            if !called && !woken {
                 continue;
             }
             let granted = common
