@@ -80,9 +80,11 @@ impl Application {
         })
     }
 
-    /// Ends it, starts it again on the same state, and says how long its first answer took.
+    /// Ends it, starts it again on the same state, and says how long its first answer took, all
+    /// components being loaded.
     pub(crate) async fn restart(&mut self) -> anyhow::Result<Duration> {
         self.process = None;
+        let said_before = self.log().len();
         let output = File::options()
             .create(true)
             .append(true)
@@ -104,7 +106,7 @@ impl Application {
         self.give_variables(&mut command);
         let started = Instant::now();
         self.process = Some(Process::start(&mut command)?);
-        self.wait(started).await
+        self.wait(started, said_before).await
     }
 
     /// Puts its variables, and no others, into the environment.
@@ -119,18 +121,24 @@ impl Application {
         }
     }
 
-    async fn wait(&mut self, started: Instant) -> anyhow::Result<Duration> {
+    async fn wait(&mut self, started: Instant, said_before: usize) -> anyhow::Result<Duration> {
         loop {
             let process = self.process.as_mut().context("it was not started")?;
             if let Some(status) = process.child.try_wait()? {
                 bail!("it ended with {status}:\n{}", self.log());
             }
-            if answers(self.address, self.first).await {
+            if answers(self.address, self.first).await && self.is_loaded(said_before) {
                 return Ok(started.elapsed());
             }
             ensure!(started.elapsed() < START, "it is not up:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Whether it has said so. Spin answers nothing before.
+    fn is_loaded(&self, said_before: usize) -> bool {
+        let ready = |said: &str| said.contains("is ready at");
+        self.program != cargo::host() || self.log().get(said_before..).is_some_and(ready)
     }
 
     fn log_file(&self) -> PathBuf {
