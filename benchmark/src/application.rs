@@ -135,7 +135,7 @@ impl Application {
         }
     }
 
-    /// Whether it has said so. Spin answers nothing before.
+    /// Whether it has said that all components are loaded. Spin answers nothing before they are.
     fn is_loaded(&self, said_before: usize) -> bool {
         let ready = |said: &str| said.contains("is ready at");
         self.program != cargo::host() || self.log().get(said_before..).is_some_and(ready)

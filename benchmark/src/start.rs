@@ -9,7 +9,8 @@ const STARTS: usize = 5;
 /// How long it is left alone before its memory is read.
 const ALONE: Duration = Duration::from_secs(6);
 
-/// Seconds from starting the process to its first answer with all components, which were compiled before.
+/// Seconds from starting the process to its first answer, all components being loaded. They were
+/// compiled before.
 pub(crate) async fn measure(table: &mut Table) -> anyhow::Result<()> {
     eprintln!("starting it {} times", STARTS + 1);
     let mut application = Application::vivesphere(None, true)?;

@@ -56,7 +56,7 @@ struct Common<'a> {
 }
 
 impl Loading {
-    /// Opens what the components share. Takes no longer than that.
+    /// Opens what the components share, and lets each be called.
     pub(crate) fn begin(options: Options) -> anyhow::Result<Self> {
         let application = &options.application;
         check_labels(&options)?;

@@ -13,6 +13,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
+use wasm_encoder::{
+    CodeSection, Component, Function, FunctionSection, Module, ModuleSection, TypeSection, ValType,
+};
+
 const MANIFEST: &str = r#"
 spin_manifest_version = 2
 [application]
@@ -146,38 +150,29 @@ fn a_first_start_shows_the_password_once_serves_and_stops_on_both_signals() {
     assert_eq!(again.end().0, Some(0));
 }
 
-/// A number as WebAssembly's binary format writes it (LEB128).
-fn leb128(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
-}
-
-/// A section of a module or a component.
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
-    [&[id], leb128(content.len()).as_slice(), content].concat()
-}
-
 /// A component that takes a compiler many seconds: a module of 10,000 functions, each of 200
 /// multiplications.
 fn large_component() -> Vec<u8> {
-    const FUNCTIONS: usize = 10_000;
-    let mut body = vec![0, 0x20, 0];
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I32], [ValType::I32]);
+    let mut function = Function::new([]);
+    let mut body = function.instructions();
+    body.local_get(0);
     for _ in 0..200 {
-        body.extend([0x20, 0, 0x6c]);
+        body.local_get(0).i32_mul();
     }
-    body.push(0x0b);
-    let function = [leb128(body.len()), body].concat();
-    let count = leb128(FUNCTIONS);
-    let types = section(1, &[1, 0x60, 1, 0x7f, 1, 0x7f]);
-    let functions = section(3, &[count.clone(), vec![0; FUNCTIONS]].concat());
-    let bodies = section(10, &[count, function.repeat(FUNCTIONS)].concat());
-    let module = [b"\0asm\x01\0\0\0".to_vec(), types, functions, bodies].concat();
-    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, &module)].concat()
+    body.end();
+    let mut functions = FunctionSection::new();
+    let mut code = CodeSection::new();
+    for _ in 0..10_000 {
+        functions.function(0);
+        code.function(&function);
+    }
+    let mut module = Module::new();
+    module.section(&types).section(&functions).section(&code);
+    let mut component = Component::new();
+    component.section(&ModuleSection(&module));
+    component.finish()
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
     options.pooling = !arguments.disable_pooling;
     let runtime = server::runtime()?;
     let ended = runtime.block_on(serve(options, listener, &progress));
-    // A compiler that was told to stop is not waited for.
+    // A compiler that is still at work is not waited for.
     runtime.shutdown_background();
     ended
 }

@@ -1,4 +1,4 @@
-//! A start: components are compiled once, and what cannot run is named.
+//! A start: components are compiled once and served as soon as they are; what cannot run is named.
 
 use std::fmt::Write as _;
 use std::net::TcpListener;
