@@ -13,26 +13,26 @@ async fn with_timeout(timeout: u64) -> Host {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_an_answer_is_given_up() {
-    let host = with_timeout(500).await;
+    let host = with_timeout(1500).await;
     let began = Instant::now();
     host.get("/slow?ms=10000").await.is_the_hosts(504);
-    took(began, 500..3000);
+    took(began, 1500..8000);
     assert_eq!(host.get("/slow?ms=100").await.ok(), "slow");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn others_in_the_same_instance_are_not_given_up_with_it() {
-    let host = with_timeout(1000).await;
+    let host = with_timeout(3000).await;
     let given_up = host.spawn("/slow?ms=10000");
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    let other = host.spawn("/count?ms=700");
+    tokio::time::sleep(Duration::from_millis(2000)).await;
+    let other = host.spawn("/count?ms=2000");
     given_up.await.unwrap().is_the_hosts(504);
     assert_eq!(other.await.unwrap().json()["served"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_never_given_up() {
-    let host = with_timeout(500).await;
+    let host = with_timeout(1000).await;
     let whole = host.get("/stream?count=6&ms=400").await.ok();
     assert_eq!(whole, "0\n1\n2\n3\n4\n5\n");
     // Nor is work after a response.

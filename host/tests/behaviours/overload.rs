@@ -44,10 +44,10 @@ async fn some_wait_and_the_rest_are_sent_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_longer_than_the_request_timeout() {
-    let host = narrow(Duration::from_millis(500)).await;
-    let first = host.spawn("/slow?ms=400");
+    let host = narrow(Duration::from_secs(3)).await;
+    let first = host.spawn("/slow?ms=2000");
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let many: Vec<_> = (0..4).map(|_| host.spawn("/slow?ms=400")).collect();
+    let many: Vec<_> = (0..4).map(|_| host.spawn("/slow?ms=2000")).collect();
     assert_eq!(first.await.unwrap().ok(), "slow");
     let mut answers = Vec::new();
     for one in many {
@@ -72,7 +72,7 @@ async fn a_client_that_left_gives_its_turn_back() {
     drop(left);
     let began = Instant::now();
     assert_eq!(host.get("/hello").await.ok(), "hello");
-    took(began, ..3000);
+    took(began, ..15_000);
 }
 
 /// A response that has begun takes nobody's turn.
@@ -80,12 +80,12 @@ async fn a_client_that_left_gives_its_turn_back() {
 async fn streams_do_not_count() {
     let host = narrow(Duration::from_secs(30)).await;
     let streams: Vec<_> = (0..12)
-        .map(|_| host.spawn("/stream?count=4&ms=500"))
+        .map(|_| host.spawn("/stream?count=4&ms=1500"))
         .collect();
     tokio::time::sleep(Duration::from_millis(300)).await;
     let began = Instant::now();
     assert_eq!(host.get("/hello").await.ok(), "hello");
-    took(began, ..1000);
+    took(began, ..4000);
     let mut whole = 0;
     for stream in streams {
         // Those that came in the same moment may be too many.

@@ -24,7 +24,7 @@ async fn an_instance_serves_16_requests_at_once() {
     let host = App::guest("").start().await;
     let mut requests = Vec::new();
     for _ in 0..20 {
-        requests.push(host.spawn("/count?ms=2000"));
+        requests.push(host.spawn("/count?ms=4000"));
         // Time enough to be begun.
         tokio::time::sleep(Duration::from_millis(40)).await;
     }

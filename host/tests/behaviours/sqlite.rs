@@ -251,7 +251,7 @@ async fn databases_are_where_the_runtime_configuration_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_ends_with_its_instance() {
     let host = App::guest("")
-        .options(|options| options.request_timeout = Some(Duration::from_millis(500)))
+        .options(|options| options.request_timeout = Some(Duration::from_millis(1500)))
         .start()
         .await;
     let sql = "CREATE TABLE t (id INTEGER)";

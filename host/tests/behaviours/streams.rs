@@ -12,19 +12,19 @@ async fn a_responses_first_piece_comes_before_its_last_is_written() {
     let host = App::guest("").start().await;
     let began = Instant::now();
     let mut response = host
-        .request("GET", "/stream?count=4&ms=400")
+        .request("GET", "/stream?count=4&ms=1000")
         .send()
         .await
         .unwrap();
     let mut whole = Vec::new();
     while let Some(piece) = response.chunk().await.unwrap() {
         if whole.is_empty() {
-            took(began, ..1200);
+            took(began, ..3000);
         }
         whole.extend_from_slice(&piece);
     }
     assert_eq!(whole, b"0\n1\n2\n3\n");
-    took(began, 1600..);
+    took(began, 4000..);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,8 +89,8 @@ async fn a_stream_is_read_to_its_end() {
 async fn work_goes_on_after_a_response() {
     let host = App::guest("").start().await;
     let began = Instant::now();
-    assert_eq!(host.get("/later?ms=700&note=later").await.ok(), "answered");
-    took(began, ..600);
+    assert_eq!(host.get("/later?ms=3000&note=later").await.ok(), "answered");
+    took(began, ..2500);
     assert_eq!(host.note("later").await, "done");
 }
 
@@ -105,5 +105,5 @@ async fn a_client_that_does_not_read_stops_nobody_else() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let began = Instant::now();
     assert_eq!(host.get("/hello").await.ok(), "hello");
-    took(began, ..2000);
+    took(began, ..10_000);
 }
