@@ -18,13 +18,16 @@ pub fn title_key(title: &str) -> String {
             None => apart.push_str(word),
         }
     }
-    let folded: String = ComposingNormalizerBorrowed::new_nfkc()
+    let normalizer = ComposingNormalizerBorrowed::new_nfkc();
+    let folded: String = normalizer
         .normalize(&apart)
         .chars()
         .flat_map(char::to_lowercase)
         // "don't" is one word, however its apostrophe is written.
         .filter(|letter| !matches!(letter, '\'' | '’' | 'ʼ'))
         .collect();
+    // What an apostrophe stood between may have another order now, or be one.
+    let folded = normalizer.normalize(&folded);
     let mut key = String::with_capacity(folded.len());
     for word in folded.split(|letter: char| !(letter.is_alphanumeric() || is_mark(letter))) {
         if word.is_empty() {
@@ -93,6 +96,8 @@ mod tests {
         ] {
             assert_eq!(title_key(same[0]), title_key(same[1]));
         }
+        let reordered = title_key("\u{1fdd}'\u{dca}");
+        assert_eq!(title_key(&reordered), reordered);
         assert_ne!(title_key("storm alex"), title_key("storm alexa"));
         assert_eq!(title_key("!!! 🎉 …"), "");
         assert_eq!(title_key("日本語 ニュース"), "日本語 ニュース");
