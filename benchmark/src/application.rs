@@ -26,6 +26,8 @@ pub(crate) struct Application {
     manifest: PathBuf,
     /// Whether the schedules fire.
     cron: bool,
+    /// Whether what it compiles is kept apart from what is kept for this user.
+    apart: bool,
     /// A path that answers 200 once it is up.
     first: &'static str,
     place: TempDir,
@@ -71,6 +73,7 @@ impl Application {
             program: program.to_owned(),
             manifest: manifest.to_owned(),
             cron: false,
+            apart: false,
             first,
             place: tempfile::tempdir()?,
             address,
@@ -78,6 +81,11 @@ impl Application {
             process: None,
             http: reqwest::Client::builder().no_proxy().build()?,
         })
+    }
+
+    /// Lets its first start compile everything.
+    pub(crate) fn compile_apart(&mut self) {
+        self.apart = true;
     }
 
     /// Ends it, starts it again on the same state, and says how long its first answer took, all
@@ -102,6 +110,9 @@ impl Application {
             .stderr(output);
         if self.program == cargo::host() && !self.cron {
             command.arg("--no-cron");
+        }
+        if self.apart {
+            command.arg("--cache").arg(self.place.path().join("cache"));
         }
         self.give_variables(&mut command);
         let started = Instant::now();

@@ -11,6 +11,8 @@ use anyhow::Context as _;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::engine;
+
 /// Ends the names of the files, as wasmtime's own tool names them.
 const EXTENSION: &str = "cwasm";
 /// What nobody has mapped for this long is deleted when something is compiled.
@@ -34,7 +36,7 @@ pub(crate) fn component(
         if let Some(component) = map(engine, &kept) {
             return Ok(component);
         }
-        let compiled = engine
+        let compiled = engine::compiler(engine)?
             .precompile_component(&bytes)
             .map_err(anyhow::Error::from)
             .with_context(|| format!("cannot use {}", name()))?;

@@ -21,6 +21,15 @@ pub(crate) fn new(options: &Options) -> anyhow::Result<Engine> {
     Ok(Engine::new(&config)?)
 }
 
+/// An engine that compiles for this one, to be dropped after that: an engine keeps for the next file what
+/// it needed for the last, which is more memory than all components take while nobody calls them.
+pub(crate) fn compiler(engine: &Engine) -> anyhow::Result<Engine> {
+    let mut config = engine.config().clone();
+    // It runs nothing.
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    Ok(Engine::new(&config)?)
+}
+
 /// Moves the engine's clock on until the engine is gone.
 pub(crate) fn tick(engine: &Engine) {
     let engine = engine.weak();

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, anyhow};
 use croner::Cron;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use vivesphere_wasi::StoreData;
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
@@ -40,6 +41,16 @@ pub(crate) struct Loading {
     grants: BTreeMap<String, Arc<Grants>>,
     services: Arc<Services>,
     lifecycle: Arc<Lifecycle>,
+    loaded: watch::Sender<Loaded>,
+}
+
+/// How far the loading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loaded {
+    /// Components that can be called without waiting.
+    pub components: usize,
+    /// All of them.
+    pub of: usize,
 }
 
 /// A component that a schedule wakes, and when.
@@ -85,7 +96,12 @@ impl Loading {
         let services = Arc::new(Services::new(Router::new(application), by_id));
         common.chain.set(&services);
         let lifecycle = common.lifecycle;
+        let none = Loaded {
+            components: 0,
+            of: grants.len(),
+        };
         Ok(Self {
+            loaded: watch::Sender::new(none),
             engine,
             linker,
             grants,
@@ -103,6 +119,11 @@ impl Loading {
     /// What ends with the host.
     pub(crate) fn lifecycle(&self) -> &Arc<Lifecycle> {
         &self.lifecycle
+    }
+
+    /// How far it is, from now on.
+    pub(crate) fn loaded(&self) -> watch::Receiver<Loaded> {
+        self.loaded.subscribe()
     }
 
     /// Compiles each file once, as many at a time as there are processors: the first start takes seconds
@@ -190,6 +211,7 @@ impl Loading {
                     scheduled.push((woken, cron::parse(&trigger.expression)?));
                 }
             }
+            self.loaded.send_modify(|loaded| loaded.components += 1);
         }
         Ok(scheduled)
     }

@@ -17,6 +17,8 @@ use crate::application::Options;
 use crate::cron;
 use crate::lifecycle::Lifecycle;
 use crate::loading::{Loading, OnSchedule};
+
+pub use crate::loading::Loaded;
 use crate::requests::Requests;
 
 /// How long a client may take to send a request's head, and to send anything at first.
@@ -48,6 +50,7 @@ pub struct RunningHost {
     server: JoinHandle<()>,
     /// What compiles the components, until somebody has waited for it.
     loading: Option<JoinHandle<anyhow::Result<Vec<OnSchedule>>>>,
+    loaded: watch::Receiver<Loaded>,
     schedules: JoinSet<()>,
 }
 
@@ -81,6 +84,7 @@ pub async fn serve(options: Options, listener: TcpListener) -> anyhow::Result<Ru
         drain_timeout,
         lifecycle,
         server: tokio::spawn(accept(listener, Arc::new(requests), stopped)),
+        loaded: loading.loaded(),
         loading: Some(finish(loading)),
         schedules: JoinSet::new(),
     })
@@ -121,6 +125,12 @@ impl RunningHost {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How far the loading is, while it is waited for.
+    #[must_use]
+    pub fn loading(&self) -> watch::Receiver<Loaded> {
+        self.loaded.clone()
     }
 
     /// Waits until all components are compiled, and begins their schedules.

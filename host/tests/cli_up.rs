@@ -176,18 +176,25 @@ fn large_component() -> Vec<u8> {
 }
 
 #[test]
-fn a_stop_does_not_wait_for_the_compiler() {
+fn who_waits_for_the_compiler_is_served_and_told_and_a_stop_does_not_wait() {
     let folder = place();
     let manifest = format!(
-        "{MANIFEST}\n[[trigger.http]]\nroute = \"/...\"\ncomponent = \"large\"\n\
+        "{MANIFEST}\n[[trigger.http]]\nroute = \"/large\"\ncomponent = \"large\"\n\
          [component.large]\nsource = \"large.wasm\"\n"
     );
     std::fs::write(folder.path().join("spin.toml"), manifest).unwrap();
     std::fs::write(folder.path().join("large.wasm"), large_component()).unwrap();
     let mut up = Up::start(folder.path(), &[]);
-    let mut told = BufReader::new(&mut up.errors).lines();
-    let loading = told.any(|line| line.unwrap().contains("Loading"));
-    assert!(loading, "it ended");
+    let mut told = BufReader::new(&mut up.errors)
+        .lines()
+        .map(Result::unwrap)
+        .skip_while(|line| !line.contains("Serving"));
+    let serving = told.next().expect("it ended");
+    let (_, address) = serving.split_once("http://").unwrap();
+    let address = address.split_whitespace().next().unwrap();
+    assert_eq!(status_line(address), "HTTP/1.1 404 Not Found");
+    let progress = told.next().expect("it ended");
+    assert!(progress.contains("Loaded 0 of 1 components"), "{progress}");
     drop(told);
     up.signal("-TERM");
     let (code, said) = up.end();

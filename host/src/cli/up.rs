@@ -1,5 +1,6 @@
 //! `vivesphere up`.
 
+use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::process::ExitCode;
@@ -7,11 +8,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::{ApplicationArguments, Prepared, UpArguments, prepare};
 use crate::application::{Application, Options};
 use crate::progress::{Progress, base_url, ready_report, secrets_report};
+use crate::server::Loaded;
 use crate::{build, logging, server};
+
+/// How often a person who waits for the components is told of them.
+const TOLD: Duration = Duration::from_secs(5);
 
 pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
     let quiet = arguments.application.quiet;
@@ -57,13 +63,19 @@ async fn serve(
     progress: &Progress,
 ) -> anyhow::Result<ExitCode> {
     let mut stop = Stop::new()?;
-    progress.step("Loading", "the components (the first time takes longest)");
     let mut application = options.application.clone();
     if !options.cron {
         application.cron_triggers.clear();
     }
     let mut host = server::serve(options, listener).await?;
+    let base = base_url(host.local_addr());
+    progress.step(
+        "Serving",
+        &format!("{base} while the components load (the first time takes longest)"),
+    );
+    let loading = host.loading();
     tokio::select! {
+        never = tell(progress, &loading) => match never {},
         loaded = host.loaded() => {
             loaded?;
             if !progress.is_quiet() {
@@ -83,6 +95,15 @@ async fn serve(
             progress.step("Stopped", "without waiting");
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+/// Tells now and then how far the loading is.
+async fn tell(progress: &Progress, loading: &watch::Receiver<Loaded>) -> Infallible {
+    loop {
+        tokio::time::sleep(TOLD).await;
+        let Loaded { components, of } = *loading.borrow();
+        progress.step("Loaded", &format!("{components} of {of} components"));
     }
 }
 
