@@ -48,6 +48,8 @@ pub(crate) struct Answers {
     time: Duration,
     /// Answers that were no success.
     refused: u64,
+    /// What the first of them said.
+    refusal: Option<String>,
 }
 
 impl Answers {
@@ -57,6 +59,7 @@ impl Answers {
             latencies: Histogram::new(3)?,
             time: Duration::ZERO,
             refused: 0,
+            refusal: None,
         })
     }
 
@@ -65,12 +68,18 @@ impl Answers {
         self.latencies.add(&other.latencies)?;
         self.time += other.time;
         self.refused += other.refused;
+        self.refusal = self.refusal.take().or_else(|| other.refusal.clone());
         Ok(())
     }
 
     /// Answers.
     pub(crate) fn count(&self) -> u64 {
         self.latencies.len()
+    }
+
+    /// The share of answers that were no success.
+    pub(crate) fn refused(&self) -> f64 {
+        self.refused as f64 / (self.refused + self.count()).max(1) as f64
     }
 
     /// Answers a second.
@@ -87,17 +96,30 @@ impl Answers {
     pub(crate) fn all_good(&self, target: &Target) -> anyhow::Result<()> {
         ensure!(
             self.refused == 0 && !self.latencies.is_empty(),
-            "{}: {} answers were no success, {} were",
+            "{}: {} answers were no success, {} were; one of the former: {}",
             target.path,
             self.refused,
-            self.latencies.len()
+            self.latencies.len(),
+            self.refusal.as_deref().unwrap_or("none")
         );
         Ok(())
     }
 }
 
-/// Asks on this many connections for this long, after a short warm-up.
+/// Asks on this many connections for this long, after a short warm-up. Fails unless every answer was a
+/// success.
 pub(crate) async fn run(
+    target: &Target,
+    connections: u16,
+    time: Duration,
+) -> anyhow::Result<Answers> {
+    let answers = run_refusable(target, connections, time).await?;
+    answers.all_good(target)?;
+    Ok(answers)
+}
+
+/// As [`run`], for what may be refused.
+pub(crate) async fn run_refusable(
     target: &Target,
     connections: u16,
     time: Duration,
@@ -113,7 +135,6 @@ pub(crate) async fn run(
         answers.add(&one??)?;
     }
     answers.time = time;
-    answers.all_good(target)?;
     Ok(answers)
 }
 
@@ -145,7 +166,7 @@ async fn keep_busy(target: Target, begin: Instant, end: Instant) -> anyhow::Resu
         sender.ready().await.context("the connection was closed")?;
         let response = sender.send_request(request).await?;
         let status = response.status();
-        response.into_body().collect().await?;
+        let body = response.into_body().collect().await?;
         let got = Instant::now();
         if got < begin || got >= end {
             continue;
@@ -155,6 +176,10 @@ async fn keep_busy(target: Target, begin: Instant, end: Instant) -> anyhow::Resu
             answers.latencies.record(micros.max(1))?;
         } else {
             answers.refused += 1;
+            answers.refusal.get_or_insert_with(|| {
+                let body = body.to_bytes();
+                format!("{status} {}", String::from_utf8_lossy(&body))
+            });
         }
     }
 }
