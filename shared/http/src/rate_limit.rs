@@ -29,8 +29,8 @@ const WINDOW: i64 = 60_000;
 const REMEMBERED: usize = 1024;
 /// How often a request looks whether another one's question is answered, and how many times before
 /// it asks for itself.
-const LOOK: Duration = Duration::from_millis(1);
-const LOOKS: u32 = 1000;
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+const POLLS: u32 = 1000;
 
 /// What is left for the client; becomes the `RateLimit-*` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,11 +97,11 @@ pub(crate) async fn spend(
         let used = counted(db, purse, window_start).await?;
         with_lease(purse, window_start, limit, |lease| lease.looked(used));
     }
-    for _ in 0..LOOKS {
+    for _ in 0..POLLS {
         if !with_lease(purse, window_start, limit, |lease| lease.waits()) {
             break;
         }
-        spin_sdk::time::sleep(LOOK).await;
+        spin_sdk::time::sleep(POLL_INTERVAL).await;
     }
     let (known, more) = with_lease(purse, window_start, limit, |lease| {
         let known = lease.spend().or_else(|| lease.spend_on_credit());

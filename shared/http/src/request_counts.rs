@@ -8,7 +8,7 @@
 //! that is killed, or that traps, loses is bounded: at most [`BATCH`] requests, or those of the last
 //! second.
 //!
-//! The waiting looks every [`LOOK`] whether there is anything left to wait for, since one task cannot
+//! The waiting looks every [`POLL_INTERVAL`] whether there is anything left to wait for, since one task cannot
 //! wake another; an instance that has served all of its requests would otherwise stay for a second.
 
 use std::cell::RefCell;
@@ -24,7 +24,7 @@ const BATCH: u32 = 128;
 /// How long a request is known to the instance alone.
 const WAIT: Duration = Duration::from_secs(1);
 /// How often it is looked whether another request has written meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The label of what no row of the route table answers.
 const UNMATCHED: &str = "unmatched";
 
@@ -121,8 +121,8 @@ fn name(method: &Method) -> &'static str {
 async fn write_later() {
     let mut waited = Duration::ZERO;
     let taken = loop {
-        spin_sdk::time::sleep(LOOK).await;
-        waited += LOOK;
+        spin_sdk::time::sleep(POLL_INTERVAL).await;
+        waited += POLL_INTERVAL;
         let taken = PENDING.with_borrow_mut(|pending| {
             let over = waited >= WAIT || pending.requests == 0;
             // The next request begins to wait anew.

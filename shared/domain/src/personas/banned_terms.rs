@@ -187,10 +187,13 @@ mod tests {
         #[test]
         fn case_makes_no_difference(term in words(), around in "[a-z ]{0,9}") {
             prop_assume!(can_be_found(&term));
-            let text = format!("{around} {} {around}", term.to_uppercase());
-            prop_assert!(holds(&text, &term));
-            let text = format!("{around} {} {around}", term.to_lowercase());
-            prop_assert!(holds(&text, &term));
+            // A capital with an iota below becomes two letters, and the marks after it are then the
+            // iota's: who changes case decomposes first (the Unicode Standard, section 5.18).
+            let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&term);
+            for written in [decomposed.to_uppercase(), term.to_lowercase()] {
+                let text = format!("{around} {written} {around}");
+                prop_assert!(holds(&text, &term));
+            }
         }
 
         #[test]
