@@ -40,6 +40,7 @@ impl Up {
             .args(["up", "--listen", "127.0.0.1:0", "--disable-pooling"])
             .args(arguments)
             .current_dir(folder)
+            .env("XDG_CACHE_HOME", folder.join("cache"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -150,8 +151,8 @@ fn a_first_start_shows_the_password_once_serves_and_stops_on_both_signals() {
     assert_eq!(again.end().0, Some(0));
 }
 
-/// A component that takes a compiler many seconds: a module of 10,000 functions, each of 200
-/// multiplications.
+/// A component that takes a compiler many seconds: a module of 50,000 functions, each of
+/// 200 multiplications.
 fn large_component() -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([ValType::I32], [ValType::I32]);
@@ -164,7 +165,7 @@ fn large_component() -> Vec<u8> {
     body.end();
     let mut functions = FunctionSection::new();
     let mut code = CodeSection::new();
-    for _ in 0..10_000 {
+    for _ in 0..50_000 {
         functions.function(0);
         code.function(&function);
     }
