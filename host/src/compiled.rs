@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -36,10 +36,7 @@ pub(crate) fn component(
         if let Some(component) = map(engine, &kept) {
             return Ok(component);
         }
-        let compiled = engine::compiler(engine)?
-            .precompile_component(&bytes)
-            .map_err(anyhow::Error::from)
-            .with_context(|| format!("cannot use {}", name()))?;
+        let compiled = compile(engine, &bytes).with_context(|| format!("cannot use {}", name()))?;
         match keep(folder, &kept, &compiled) {
             Ok(()) => {
                 if let Some(component) = map(engine, &kept) {
@@ -52,6 +49,14 @@ pub(crate) fn component(
     Component::from_binary(engine, &bytes)
         .map_err(anyhow::Error::from)
         .with_context(|| format!("cannot use {}", name()))
+}
+
+/// The native code of a component, made by an engine and on a thread of its own, which end with it: both
+/// keep what they needed, and what lives on between what a compiler has given back keeps all of it.
+fn compile(engine: &Engine, bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let compile = || anyhow::Ok(engine::compiler(engine)?.precompile_component(bytes)?);
+    std::thread::scope(|scope| scope.spawn(compile).join())
+        .map_err(|_| anyhow!("the compiler failed"))?
 }
 
 /// The source's name, for people, and what the code was made of and for.
