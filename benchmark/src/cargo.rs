@@ -36,6 +36,7 @@ pub(crate) fn build_everything() -> anyhow::Result<()> {
 
 /// Builds the components.
 pub(crate) fn components() -> anyhow::Result<()> {
+    vivesphere_up::ensure_target(&repository(), |what| eprintln!("adding {what}"))?;
     run(&["components"])
 }
 

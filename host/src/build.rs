@@ -8,9 +8,6 @@ use anyhow::{Context as _, bail};
 use crate::manifest::Manifest;
 use crate::progress::Progress;
 
-/// What components are compiled to.
-pub const TARGET: &str = "wasm32-wasip2";
-
 /// Runs every component's build commands; a command that several components share, in the
 /// same folder, runs once.
 ///
@@ -23,7 +20,7 @@ pub fn run(manifest: &Manifest, progress: &Progress) -> anyhow::Result<()> {
         return Ok(());
     }
     if steps.iter().any(|step| step.command.contains("cargo")) {
-        ensure_target(&manifest.folder, progress)?;
+        vivesphere_up::ensure_target(&manifest.folder, |what| progress.step("Adding", what))?;
     }
     for step in &steps {
         progress.step(
@@ -103,45 +100,6 @@ fn shell(step: &Step<'_>, progress: &Progress) -> anyhow::Result<()> {
             step.components.join(", "),
             step.command
         );
-    }
-    Ok(())
-}
-
-/// Whether the toolchain of this folder can compile to [`TARGET`]; `None` when there is no
-/// `rustc` to ask.
-pub fn has_target(folder: &Path) -> Option<bool> {
-    let output = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .current_dir(folder)
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    let sysroot = String::from_utf8(output.stdout).ok()?;
-    let target = Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET);
-    Some(target.is_dir())
-}
-
-fn ensure_target(folder: &Path, progress: &Progress) -> anyhow::Result<()> {
-    if has_target(folder) != Some(false) {
-        // Without a `rustc` the build command itself says best what is missing.
-        return Ok(());
-    }
-    progress.step(
-        "Adding",
-        &format!("the Rust target {TARGET} (rustup target add {TARGET})"),
-    );
-    let status = Command::new("rustup")
-        .args(["target", "add", TARGET])
-        .current_dir(folder)
-        .status()
-        .with_context(|| {
-            format!(
-                "the Rust target {TARGET} is missing and rustup is not there to add it; \
-                 install Rust from https://rustup.rs"
-            )
-        })?;
-    if !status.success() {
-        bail!("the Rust target {TARGET} could not be added; try: rustup target add {TARGET}");
     }
     Ok(())
 }

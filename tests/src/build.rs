@@ -48,6 +48,8 @@ pub fn everything() -> &'static Program {
                 target.display()
             );
         }
+        let tell = |what: &str| eprintln!("adding {what}");
+        vivesphere_up::ensure_target(&repository(), tell).expect("the target is there");
         cargo(&["components"]);
         if let Some(path) = std::env::var_os("SPIN_BIN") {
             let path = PathBuf::from(path);

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use vivesphere_up::{TARGET, has_target};
+
 use super::Finding;
-use crate::build::{TARGET, has_target};
 
 const INSTALL_RUST: &str = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh";
 

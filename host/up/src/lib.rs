@@ -1,6 +1,10 @@
-//! Cargo, started from a program that cargo started.
+//! Cargo, started from a program that cargo started, and the target that it needs.
+
+mod target;
 
 use std::process::Command;
+
+pub use target::{TARGET, ensure_target, has_target};
 
 /// Cargo, without what the cargo that started this process says of its package.
 #[must_use]

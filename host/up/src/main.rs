@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use vivesphere_up::cargo;
+use vivesphere_up::{cargo, ensure_target};
 
 /// How long the host's build is alone. It downloads what is missing, and shows that; a build that is done
 /// by then was done before.
@@ -56,6 +57,12 @@ fn build(quiet: bool) -> io::Result<bool> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+    // What cannot be added, the host tries again and shows.
+    let _ = ensure_target(Path::new("."), |what| {
+        if !quiet {
+            eprintln!("{:>12} {what}", "Adding");
+        }
+    });
     let mut components = components().spawn()?;
     let status = host.wait()?;
     if components.try_wait()?.is_none() && !quiet {
