@@ -231,3 +231,44 @@ async fn the_same_key_and_body_make_one_post() {
         1
     );
 }
+
+#[tokio::test]
+async fn a_request_whose_answer_was_lost_is_not_done_again() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let posts = posts_in(&admin, "UTC").await;
+    let create = async |key: &str, text: &str| {
+        admin
+            .send(Method::POST, &posts, |request| {
+                let body = json!({"text": text, "scheduled_at": "2099-01-01T00:00:00Z"});
+                request.header("idempotency-key", key).json(&body)
+            })
+            .await
+    };
+    let lose_answers = |seconds: i64| {
+        let lose = "UPDATE idempotency_keys SET status = NULL, body = NULL,
+            created_at = created_at - ?";
+        let database = app.database();
+        database.execute(lose, [seconds * 1000]).unwrap();
+    };
+    create("lost", "done once").await.json(201);
+    lose_answers(0);
+    let again = create("lost", "done once").await;
+    again.problem(409, "idempotency_key_in_use");
+    // Whoever did it is dead by now, but it is done.
+    lose_answers(61);
+    for _ in 0..2 {
+        let again = create("lost", "done once").await;
+        again.problem(409, "idempotency_answer_lost");
+    }
+    // One that died before it had changed anything is done now.
+    let died = "INSERT INTO idempotency_keys
+            (principal_id, idempotency_key, request_hash, created_at, request_id)
+        SELECT principal_id, 'died', request_hash, created_at, 'died' FROM idempotency_keys";
+    app.database().execute(died, []).unwrap();
+    create("died", "done once").await.json(201);
+    assert_eq!(
+        app.number("SELECT count(*) FROM post_parts WHERE text = 'done once'"),
+        2
+    );
+}

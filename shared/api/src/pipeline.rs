@@ -125,6 +125,11 @@ const ANSWER_NOT_KEPT: Refusal = (
     "idempotency_answer_not_kept",
     "It was done before; its answer held a secret, which is shown once.",
 );
+const ANSWER_LOST: Refusal = (
+    StatusCode::CONFLICT,
+    "idempotency_answer_lost",
+    "It was done before and its answer was lost: look at what there is.",
+);
 const KEY_REUSED: Refusal = (
     StatusCode::UNPROCESSABLE_ENTITY,
     "idempotency_key_reused",
@@ -157,7 +162,7 @@ pub(crate) fn refusals(route: &Route, operation: &Operation) -> Vec<Refusal> {
         all.push(STALE);
     }
     if takes_key(route) {
-        all.extend([KEY_IN_USE, KEY_REUSED]);
+        all.extend([KEY_IN_USE, ANSWER_LOST, KEY_REUSED]);
         if route.confidential {
             all.push(ANSWER_NOT_KEPT);
         }

@@ -4,9 +4,16 @@ use vivesphere_db::{Database, Error, Row, params};
 
 use crate::Instant;
 
-/// A key that is still without an answer after this long belongs to a request that died; the
-/// next one with the key takes it over.
+/// A key that is still without an answer after this long belongs to a request that died, or whose
+/// answer could not be kept.
 const ABANDONED_MILLISECONDS: i64 = 60_000;
+
+/// Whether the request that holds a key has changed something: every change writes an audit row in
+/// its own transaction, under the request's id. Looked for from five seconds before the key was taken,
+/// since clocks are set.
+const DONE: &str = "EXISTS (SELECT 1 FROM audit_log a
+    WHERE a.occurred_at >= idempotency_keys.created_at - 5000
+        AND a.request_id = idempotency_keys.request_id)";
 
 /// How long an answer is kept: a day.
 pub const KEPT_MILLISECONDS: i64 = 86_400_000;
@@ -25,11 +32,14 @@ pub enum Taken {
     },
     /// The same request is being answered right now.
     BeingAnswered,
+    /// The same request has changed something, and its answer was lost.
+    AnswerLost,
     /// It was used with another request.
     OtherRequest,
 }
 
-/// Takes the key for a request, or says what became of it.
+/// Takes the key for a request, or says what became of it. One that was left by a request which
+/// changed nothing is taken over; what has changed something is never done again.
 ///
 /// # Errors
 /// Any storage error.
@@ -37,29 +47,33 @@ pub async fn take(
     db: &Database,
     principal_id: &str,
     key: &str,
-    request_hash: &str,
+    request: (&str, &str),
     now: Instant,
 ) -> Result<Taken, Error> {
+    let (request_id, request_hash) = request;
     let now = now.unix_millis();
     let taken: Option<Row> = db
         .query_optional(
-            "INSERT INTO idempotency_keys
-                (principal_id, idempotency_key, request_hash, created_at)
-             VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (principal_id, idempotency_key) DO UPDATE SET
-                request_hash = excluded.request_hash, created_at = excluded.created_at,
-                status = NULL, body = NULL
-             WHERE created_at < ?4 - ?5
-                OR (status IS NULL AND request_hash = excluded.request_hash
-                    AND created_at < ?4 - ?6)
-             RETURNING 1",
+            &format!(
+                "INSERT INTO idempotency_keys
+                    (principal_id, idempotency_key, request_hash, created_at, request_id)
+                 VALUES (?1, ?2, ?3, ?4, ?7)
+                 ON CONFLICT (principal_id, idempotency_key) DO UPDATE SET
+                    request_hash = excluded.request_hash, created_at = excluded.created_at,
+                    request_id = excluded.request_id, status = NULL, body = NULL
+                 WHERE created_at < ?4 - ?5
+                    OR (status IS NULL AND request_hash = excluded.request_hash
+                        AND created_at < ?4 - ?6 AND NOT {DONE})
+                 RETURNING 1"
+            ),
             params![
                 principal_id,
                 key,
                 request_hash,
                 now,
                 KEPT_MILLISECONDS,
-                ABANDONED_MILLISECONDS
+                ABANDONED_MILLISECONDS,
+                request_id
             ],
         )
         .await?;
@@ -68,7 +82,7 @@ pub async fn take(
     }
     let row: Option<Row> = db
         .query_optional(
-            "SELECT request_hash, status, body FROM idempotency_keys
+            "SELECT request_hash, status, body, created_at FROM idempotency_keys
              WHERE principal_id = ? AND idempotency_key = ?",
             params![principal_id, key],
         )
@@ -85,6 +99,7 @@ pub async fn take(
             status,
             body: row.text_optional(2)?,
         },
+        None if row.get::<i64>(3)? < now - ABANDONED_MILLISECONDS => Taken::AnswerLost,
         None => Taken::BeingAnswered,
     })
 }
@@ -108,14 +123,16 @@ pub async fn answer(
     .await
 }
 
-/// Lets the key go: the request changed nothing.
+/// Lets the key go, if the request changed nothing. A request may fail after its first change.
 ///
 /// # Errors
 /// Any storage error.
 pub async fn release(db: &Database, principal_id: &str, key: &str) -> Result<(), Error> {
     db.execute(
-        "DELETE FROM idempotency_keys
-         WHERE principal_id = ? AND idempotency_key = ? AND status IS NULL",
+        &format!(
+            "DELETE FROM idempotency_keys
+             WHERE principal_id = ? AND idempotency_key = ? AND status IS NULL AND NOT {DONE}"
+        ),
         params![principal_id, key],
     )
     .await

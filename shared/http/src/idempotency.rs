@@ -28,7 +28,7 @@ pub(crate) async fn begin(
     db: &Database,
     headers: &HeaderMap,
     principal_id: &str,
-    request: &[&[u8]],
+    (request_id, request): (&str, &[&[u8]]),
     now: Instant,
 ) -> Result<Begun, Problem> {
     let Some(value) = headers.get("idempotency-key") else {
@@ -41,7 +41,7 @@ pub(crate) async fn begin(
         ));
     }
     let hash = sha256_hex(&request.join(&b"\n"[..]));
-    match keys::take(db, principal_id, key, &hash, now).await? {
+    match keys::take(db, principal_id, key, (request_id, &hash), now).await? {
         keys::Taken::New => Ok(Begun::First(Held {
             principal_id: principal_id.to_owned(),
             key: key.to_owned(),
@@ -73,6 +73,12 @@ pub(crate) async fn begin(
             "The first request with this key is still being answered.",
         )
         .retry_after(1)),
+        keys::Taken::AnswerLost => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "idempotency_answer_lost",
+            "This was done before, and its answer was lost: look at what there is before sending \
+             it with another key.",
+        )),
         keys::Taken::OtherRequest => {
             let mut problem = Problem::invalid(vec![FieldError {
                 pointer: String::new(),

@@ -150,7 +150,8 @@ where
             ];
             // A key's own, not its owner's: it may see less than was answered to the owner.
             let whose = principal.actor_id();
-            match idempotency::begin(&db, &parts.headers, whose, &request, now).await? {
+            let request = (trace.request_id.as_str(), &request[..]);
+            match idempotency::begin(&db, &parts.headers, whose, request, now).await? {
                 Begun::Again(reply) => return Ok(reply),
                 Begun::First(held) => Some(held),
                 Begun::Without => None,
