@@ -203,7 +203,10 @@ async fn no_more_than_the_daily_limit_goes_out_in_a_day() {
     scene
         .app
         .database()
-        .execute("UPDATE attempts SET ended_at = ended_at - 86400000", [])
+        .execute(
+            "UPDATE post_metrics SET published_at = published_at - 86400000",
+            [],
+        )
         .unwrap();
     assert_eq!(scene.settle(&posts[4]).await["state"], "published");
     assert_eq!(scene.texts().len(), 5);

@@ -99,11 +99,14 @@ async fn a_thread_is_posted_found_and_deleted() {
             .user_posts(token, &ann.user_id, &TimelineQuery::default())
             .await
             .unwrap();
-        assert!(matches(reply.text, &page.posts[0]));
-        assert!(matches("one & two", &page.posts[1]));
-        assert!(!matches("one & two", &page.posts[0]));
+        assert!(matches(reply.text, Some(&first.id), &page.posts[0]));
+        assert!(matches("one & two", None, &page.posts[1]));
+        assert!(!matches("one & two", None, &page.posts[0]));
         if vocabulary == Vocabulary::Legacy {
             assert_eq!(page.posts[0].in_reply_to(), Some(first.id.as_str()));
+            // Another post's answer is not this one, nor is one that answers nothing.
+            assert!(!matches(reply.text, Some("1"), &page.posts[0]));
+            assert!(!matches(reply.text, None, &page.posts[0]));
         }
     }
     fake.configure(|settings| settings.names = Some(Names::Current));
@@ -199,7 +202,7 @@ async fn no_outcome_lies_about_what_was_stored() {
                     .user_posts(&ann.access_token, &ann.user_id, &TimelineQuery::default())
                     .await
                     .unwrap();
-                let found = page.posts.iter().any(|post| matches(&text, post));
+                let found = page.posts.iter().any(|post| matches(&text, None, post));
                 assert_eq!(found, stored, "{fault:?}");
             }
             _ => assert!(!stored, "{fault:?}"),
@@ -267,7 +270,11 @@ async fn texts_come_back_recognisable() {
             .user_posts(&ann.access_token, &ann.user_id, &TimelineQuery::default())
             .await
             .unwrap();
-        let matching: Vec<bool> = page.posts.iter().map(|post| matches(text, post)).collect();
+        let matching: Vec<bool> = page
+            .posts
+            .iter()
+            .map(|post| matches(text, None, post))
+            .collect();
         assert!(matching[0], "{text}: {:?}", page.posts[0]);
         assert!(!matching[1..].contains(&true), "{text}");
     }

@@ -102,7 +102,7 @@ fn connecting(api: &mut Api) {
     .gives::<wire::AccessToken<'_>>()
     .conflict(
         "credentials_missing",
-        "The vault holds no credentials of this bot.",
+        "The vault holds no access token of this bot.",
     )
     .conflict(
         "needs_reauth",
@@ -120,5 +120,10 @@ fn connecting(api: &mut Api) {
         "refresh_waits",
         "It is being refreshed, or a try failed a moment ago.",
     )
-    .problem(status, "refresh_failed", "X did not refresh the token now.");
+    .problem(status, "refresh_failed", "X did not refresh the token now.")
+    .problem(
+        status,
+        "credentials_changed",
+        "A person has replaced the credentials that were being tried.",
+    );
 }

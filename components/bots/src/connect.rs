@@ -74,6 +74,8 @@ pub(crate) async fn callback(context: Context) -> Result<Reply, Problem> {
             "The account's owner did not agree.",
         ));
     };
+    // The code is good once: it is not spent for a bot that is gone.
+    bots::get(&context.db, &Principal::service(), &bot_id).await?;
     let key = config::secret_text("service_key").await?;
     let verifier = pkce::verifier(key.expose().as_bytes(), &state);
     let client = credentials::client().await?;
@@ -95,14 +97,14 @@ pub(crate) async fn callback(context: Context) -> Result<Reply, Problem> {
         request_id: context.request_id().to_owned(),
     };
     // Another bot's account is refused before anything of this one is replaced.
-    bots::set_account(&context.db, &bot_id, &account.id, &account.username).await?;
+    bots::reserve_account(&context.db, &bot_id, &account.id, &account.username).await?;
     let stored = Stored::new(tokens, None);
-    credentials::store(&context, &bot_id, None, &stored).await?;
+    let version = credentials::store(&context, &bot_id, None, &stored).await?;
     bots::connected(
         &context.db,
         &actor,
         &bot_id,
-        Some((&account.id, &account.username)),
+        Some((&account.id, &account.username, version)),
     )
     .await?;
     let bot = bots::get(&context.db, &Principal::service(), &bot_id).await?;

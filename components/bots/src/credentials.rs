@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use vivesphere_config as config;
 use vivesphere_crypto::Secret;
-use vivesphere_domain::bots::{self, Bot};
+use vivesphere_domain::bots;
 use vivesphere_domain::time_zone::parse_instant;
 use vivesphere_domain::token_refreshes::{self, Ended, Lease};
 use vivesphere_domain::x_spending::{self, Purpose, Spent, price};
@@ -144,15 +144,18 @@ struct Revealed {
     data: RevealedData,
 }
 
+/// Whatever was stored: people may put other things into the vault than tokens.
 #[derive(Deserialize)]
 struct RevealedData {
-    access_token: String,
     #[serde(default)]
-    refresh_token: Option<String>,
+    access_token: Value,
     #[serde(default)]
-    expires_at: Option<String>,
+    refresh_token: Value,
+    #[serde(default)]
+    expires_at: Value,
 }
 
+/// The credentials and their version. A bot without any is stopped: it needs a person.
 async fn reveal(context: &Context, bot_id: &str) -> Result<(i64, Stored), Problem> {
     let body = json!({"bot_id": bot_id});
     let answer: Result<Revealed, internal::Error> = internal::post(
@@ -165,21 +168,27 @@ async fn reveal(context: &Context, bot_id: &str) -> Result<(i64, Stored), Proble
     let revealed = match answer {
         Ok(revealed) => revealed,
         Err(internal::Error::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
-            return Err(Problem::new(
-                StatusCode::CONFLICT,
-                "credentials_missing",
-                "The vault holds no credentials of this bot.",
-            ));
+            return Err(credentials_missing(context, bot_id, 0).await?);
         }
         Err(error) => return Err(error.into()),
     };
+    let RevealedData {
+        access_token: Value::String(access_token),
+        refresh_token,
+        expires_at,
+    } = revealed.data
+    else {
+        return Err(credentials_missing(context, bot_id, revealed.version).await?);
+    };
     let stored = Stored {
-        access_token: Secret::new(revealed.data.access_token),
-        refresh_token: revealed.data.refresh_token.map(Secret::new),
-        expires_at: revealed
-            .data
-            .expires_at
-            .and_then(|text| parse_instant(&text).ok()),
+        access_token: Secret::new(access_token),
+        refresh_token: match refresh_token {
+            Value::String(token) => Some(Secret::new(token)),
+            _ => None,
+        },
+        expires_at: expires_at
+            .as_str()
+            .and_then(|text| parse_instant(text).ok()),
     };
     Ok((revealed.version, stored))
 }
@@ -189,7 +198,7 @@ async fn reveal(context: &Context, bot_id: &str) -> Result<(i64, Stored), Proble
 pub(crate) async fn access_token(context: Context) -> Result<Reply, Problem> {
     let request: wire::AccessTokenRequest = context.json()?;
     let bot_id = context.id("bot_id")?;
-    let bot = bots::get(&context.db, &Principal::service(), &bot_id).await?;
+    bots::get(&context.db, &Principal::service(), &bot_id).await?;
     let (mut version, mut stored) = reveal(&context, &bot_id).await?;
     let ends = stored
         .expires_at
@@ -199,10 +208,10 @@ pub(crate) async fn access_token(context: Context) -> Result<Reply, Problem> {
         (version, stored) = refresh(&context, &bot_id, version).await?;
         refreshed = true;
     }
-    let mut x_user_id = account(&context, &bot, &stored).await?;
+    let mut x_user_id = account(&context, &bot_id, version, &stored).await?;
     if x_user_id.is_none() && !refreshed {
         (version, stored) = refresh(&context, &bot_id, version).await?;
-        x_user_id = account(&context, &bot, &stored).await?;
+        x_user_id = account(&context, &bot_id, version, &stored).await?;
     }
     let x_user_id = x_user_id.ok_or_else(|| {
         Problem::new(
@@ -221,9 +230,14 @@ pub(crate) async fn access_token(context: Context) -> Result<Reply, Problem> {
 
 /// Whose account it is; asked of X once, and needed before anything can be reconciled. `None`
 /// when X does not accept the token.
-async fn account(context: &Context, bot: &Bot, stored: &Stored) -> Result<Option<String>, Problem> {
-    if let Some(id) = &bot.x_user_id {
-        return Ok(Some(id.clone()));
+async fn account(
+    context: &Context,
+    bot_id: &str,
+    version: i64,
+    stored: &Stored,
+) -> Result<Option<String>, Problem> {
+    if let Some(id) = bots::account(&context.db, bot_id, version).await? {
+        return Ok(Some(id));
     }
     let asked = client().await?.users_me(stored.access_token.expose()).await;
     let user = match asked {
@@ -245,8 +259,42 @@ async fn account(context: &Context, bot: &Bot, stored: &Stored) -> Result<Option
         micro_dollars: price::USER_READ,
     };
     x_spending::add(&context.db, spent).await?;
-    bots::set_account(&context.db, &bot.bot_id, &user.id, &user.username).await?;
-    Ok(Some(user.id))
+    let account = (user.id.as_str(), user.username.as_str(), version);
+    match bots::set_account(&context.db, bot_id, account).await {
+        Ok(true) => Ok(Some(user.id)),
+        Ok(false) => Err(credentials_changed()),
+        Err(error @ Error::Conflict { .. }) => {
+            const DETAIL: &str = "Another bot acts as this X account already: give this one \
+                another account, or delete the other and resume this one.";
+            let reason = ("paused", ("x_account_in_use", DETAIL));
+            stop(context, bot_id, version, reason).await?;
+            Err(error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A person has stored others while these were being tried: what came of these says nothing of them.
+fn credentials_changed() -> Problem {
+    Problem::unavailable(
+        "credentials_changed",
+        "The bot's credentials have just been replaced.",
+        1,
+    )
+}
+
+/// Stops a bot whose credentials of this version do not work.
+async fn stop(
+    context: &Context,
+    bot_id: &str,
+    version: i64,
+    reason: (&str, (&str, &str)),
+) -> Result<(), Problem> {
+    let actor = Actor::new(context.principal()?, context.request_id());
+    if bots::stop(&context.db, &actor, bot_id, version, reason).await? {
+        return Ok(());
+    }
+    Err(credentials_changed())
 }
 
 async fn refresh(context: &Context, bot_id: &str, rejected: i64) -> Result<(i64, Stored), Problem> {
@@ -268,7 +316,7 @@ async fn refresh(context: &Context, bot_id: &str, rejected: i64) -> Result<(i64,
     }
     let Some(refresh_token) = old.refresh_token else {
         token_refreshes::done(&context.db, bot_id, lease, Ended::Refused).await?;
-        return Err(needs_reauth(context, bot_id, "no_refresh_token").await?);
+        return Err(needs_reauth(context, bot_id, version, "no_refresh_token").await?);
     };
     match client()
         .await?
@@ -278,13 +326,14 @@ async fn refresh(context: &Context, bot_id: &str, rejected: i64) -> Result<(i64,
         Ok(tokens) => {
             let stored = Stored::new(tokens, Some(refresh_token));
             // Stored before it is used: the old refresh token is spent.
-            let version = store(context, bot_id, Some(version), &stored).await?;
+            let next = store(context, bot_id, Some(version), &stored).await?;
+            bots::renewed(&context.db, bot_id, version, next).await?;
             token_refreshes::done(&context.db, bot_id, lease, Ended::Refreshed).await?;
-            Ok((version, stored))
+            Ok((next, stored))
         }
         Err(TokenError::GrantDead(refusal)) => {
             token_refreshes::done(&context.db, bot_id, lease, Ended::Refused).await?;
-            Err(needs_reauth(context, bot_id, refusal.code).await?)
+            Err(needs_reauth(context, bot_id, version, refusal.code).await?)
         }
         Err(error) => {
             token_refreshes::failed(&context.db, bot_id, lease).await?;
@@ -296,12 +345,24 @@ async fn refresh(context: &Context, bot_id: &str, rejected: i64) -> Result<(i64,
     }
 }
 
-async fn needs_reauth(context: &Context, bot_id: &str, code: &str) -> Result<Problem, Problem> {
+async fn needs_reauth(
+    context: &Context,
+    bot_id: &str,
+    version: i64,
+    code: &str,
+) -> Result<Problem, Problem> {
     const DETAIL: &str = "X does not accept this bot's authorization any more: connect it again.";
-    let actor = Actor::new(context.principal()?, context.request_id());
-    let transaction = context.db.transaction().await?;
-    let reason = Some((code, DETAIL));
-    bots::set_status(&transaction, &actor, bot_id, "needs_reauth", reason).await?;
-    transaction.commit().await?;
+    stop(context, bot_id, version, ("needs_reauth", (code, DETAIL))).await?;
     Ok(Problem::new(StatusCode::CONFLICT, "needs_reauth", DETAIL))
+}
+
+async fn credentials_missing(
+    context: &Context,
+    bot_id: &str,
+    version: i64,
+) -> Result<Problem, Problem> {
+    const CODE: &str = "credentials_missing";
+    const DETAIL: &str = "The vault holds no access token of this bot: connect it.";
+    stop(context, bot_id, version, ("needs_reauth", (CODE, DETAIL))).await?;
+    Ok(Problem::new(StatusCode::CONFLICT, CODE, DETAIL))
 }

@@ -73,9 +73,12 @@ pub fn describe() -> Api {
         .if_match()
         .gives::<wire::PostOut>()
         .conflict("not_cancellable", "It is being sent, or is done with.");
-    api.post("/api/v1/posts/{post_id}/retry", "Try a failed post again")
-        .if_match()
-        .gives::<wire::PostOut>()
-        .conflict("not_retryable", "It has not failed.");
+    api.post(
+        "/api/v1/posts/{post_id}/retry",
+        "Try a failed post again, or look again for one in doubt",
+    )
+    .if_match()
+    .gives::<wire::PostOut>()
+    .conflict("not_retryable", "It has neither failed nor is it in doubt.");
     api
 }

@@ -24,8 +24,12 @@ pub(crate) struct Rules {
 /// Without a reset time from X: a whole window of its limits.
 const WINDOW: Duration = Duration::from_secs(900);
 
-/// Before a post that could not be sent for want of a token is tried again.
+/// Before a post that could not be sent for want of a token is tried again, and before X is asked
+/// again whose reset has passed by our clock: clocks differ.
 const LEAST: Duration = Duration::from_secs(5);
+
+/// X's longest window is a day. What lies further off is no reset, whoever wrote it.
+const LONGEST: Duration = Duration::from_secs(86_400 + 900);
 
 impl Rules {
     /// Another try after a backoff, or the end.
@@ -40,12 +44,14 @@ impl Rules {
         }
     }
 
-    fn reset(&self, until: Option<i64>) -> Instant {
+    /// When a limit of X is lifted that names this moment.
+    pub(crate) fn reset(&self, until: Option<i64>) -> Instant {
         let wait = until
             .map(|seconds| Instant::from_unix_seconds(seconds).millis_since(self.now))
             .map_or(WINDOW, |wait| {
                 Duration::from_millis(wait.max(0).unsigned_abs())
             });
+        let wait = wait.clamp(LEAST, LONGEST);
         self.now.plus(rate_limit_wait(wait, self.random))
     }
 }
@@ -118,6 +124,20 @@ pub(crate) fn without_token(none: &NoToken, rules: &Rules) -> Outcome {
     }
     let least = none.retry_after.map_or(LEAST, Duration::from_secs);
     not_sent(&none.code, &none.detail, least, rules)
+}
+
+/// Whether the outcome says something of the account or its token, not of the post or the app.
+pub(crate) fn is_of_the_credentials(outcome: &CreateOutcome) -> bool {
+    matches!(
+        outcome,
+        CreateOutcome::Unauthorized(_) | CreateOutcome::AccountBlocked(_)
+    )
+}
+
+/// What is written when X did not accept credentials that a person has replaced meanwhile.
+pub(crate) fn credentials_changed(rules: &Rules) -> Outcome {
+    let detail = "the bot's credentials were replaced while they were used";
+    not_sent("credentials_changed", detail, LEAST, rules)
 }
 
 /// What is written when asking for a token took so long that the call could outlive its lease.
@@ -218,6 +238,29 @@ mod tests {
             ));
         }
         assert_eq!(created(&not_sent, &rules(7)).effect, Effect::Failed);
+    }
+
+    #[test]
+    fn a_limit_is_waited_for_at_least_a_moment_and_at_most_a_little_over_a_day() {
+        let now = rules(0).now;
+        let seconds = now.unix_millis() / 1000;
+        for (until, least, most) in [
+            (Some(seconds - 100_000), 5, 6),
+            (Some(seconds - 1), 5, 6),
+            (Some(seconds), 5, 6),
+            (Some(seconds + 60), 60, 66),
+            (None, 900, 905),
+            (Some(seconds + 86_400), 86_400, 86_405),
+            (Some(seconds + 10_000_000_000), 86_400, 87_305),
+            (Some(i64::MAX), 86_400, 87_305),
+            (Some(i64::MIN), 5, 6),
+        ] {
+            let wait = rules(0).reset(until).millis_since(now);
+            assert!(
+                (least * 1000..=most * 1000).contains(&wait),
+                "{until:?}: {wait}"
+            );
+        }
     }
 
     #[test]

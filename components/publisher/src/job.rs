@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use schemars::JsonSchema;
 use serde::Serialize;
+use spin_sdk::time::sleep;
 use vivesphere_config as config;
 use vivesphere_crypto::random;
 use vivesphere_db::Database;
-use vivesphere_domain::publishing::{self, Claimed, Effect, Outcome};
+use vivesphere_domain::publishing::{self, Claimed, Doubt, Effect, Outcome};
 use vivesphere_domain::settings::table::posts as approval;
 use vivesphere_domain::settings::table::publisher as setting;
-use vivesphere_domain::{Actor, Instant, posts};
-use vivesphere_http::access_tokens::Tokens;
-use vivesphere_http::{Context, Problem, Reply, RunQuery};
+use vivesphere_domain::{Actor, Error, Instant, posts};
+use vivesphere_http::access_tokens::{Token, Tokens};
+use vivesphere_http::{Context, Problem, Reply, RunQuery, TimeBudget};
 use vivesphere_x_api::{Client, CreateOutcome, NewPost};
 
 use crate::decide::{self, Rules};
@@ -25,6 +27,10 @@ const AT_ONCE: usize = 32;
 /// looking through the bots and a commit cost more than one call's row.
 const ROOM: usize = AT_ONCE / 4;
 const A_WHILE: Duration = Duration::from_millis(50);
+/// While nothing is due and something is in flight: what becomes due meanwhile waits no longer.
+const IDLE: Duration = Duration::from_secs(1);
+/// What is in flight this long after the run's end is slow: others are served until it is over.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// What a run has done.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -72,8 +78,7 @@ pub(crate) async fn run(context: Context) -> Result<Reply, Problem> {
         expired: posts::expire_approvals(&run.db, &run.actor, run.approval_deadline).await?,
         ..Done::default()
     };
-    run.look_for_doubts(&mut done, time.end()).await?;
-    run.send_due(&mut done, time.end()).await?;
+    run.work(&mut done, &time).await?;
     done.remaining = publishing::remaining(&run.db).await?;
     done.duration_ms = time.spent_ms();
     Reply::ok(&done)
@@ -128,59 +133,71 @@ impl Run {
         })
     }
 
-    async fn look_for_doubts(&self, done: &mut Done, end: Instant) -> Result<(), Problem> {
+    /// Looks for what is in doubt and sends what is due, side by side: neither waits for the other,
+    /// and no bot for another's slow call. What they write is written here, between them: a transaction
+    /// within one of them would wait, under the lock, for its turn.
+    async fn work(&self, done: &mut Done, time: &TimeBudget) -> Result<(), Problem> {
+        let last = time.last(self.timeout);
+        let slow = time.end().plus(SLOW);
+        let (mut calls, mut looks) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let (mut next_claim, mut next_look) = (Instant::now(), Instant::now());
+        let mut tick = Box::pin(sleep(A_WHILE).fuse());
         loop {
-            let lease = self.claims().await?.lease_milliseconds;
-            let doubts = publishing::claim_doubts(&self.db, AT_ONCE, lease).await?;
-            if doubts.is_empty() {
+            let now = Instant::now();
+            let may_begin = now < time.end() || (slow <= now && now < last);
+            let free = AT_ONCE - looks.len();
+            if may_begin && free > 0 && now >= next_look {
+                let lease = self.claims().await?.lease_milliseconds;
+                let doubts = publishing::claim_doubts(&self.db, free, lease).await?;
+                next_look = now.plus(if doubts.is_empty() { IDLE } else { A_WHILE });
+                looks.extend(doubts.into_iter().map(|doubt| self.look(doubt)));
+            }
+            let free = AT_ONCE - calls.len();
+            if may_begin && free > 0 && now >= next_claim {
+                let rules = self.claims().await?;
+                let claimed = publishing::claim(&self.db, &self.actor, free, &rules).await?;
+                next_claim = now.plus(if claimed.is_empty() { IDLE } else { A_WHILE });
+                done.claimed += claimed.len();
+                calls.extend(claimed.into_iter().map(|claimed| self.send(claimed)));
+            }
+            if calls.is_empty() && looks.is_empty() {
                 return Ok(());
             }
-            let mut looking: FuturesUnordered<_> = doubts
-                .into_iter()
-                .map(|doubt| async move {
-                    let rules = self.rules(doubt.spent);
-                    let outcome =
-                        reconcile::look(&self.db, &self.client, &self.tokens, &doubt, &rules)
-                            .await?;
+            futures::select_biased! {
+                result = calls.select_next_some() => {
+                    // All that are ready go into one transaction: a commit costs a disk write.
+                    let mut results = vec![result];
+                    while let Some(Some(ready)) = calls.next().now_or_never() {
+                        results.push(ready);
+                    }
+                    publishing::finish(&self.db, &self.actor, &results).await?;
+                    for (_, outcome) in &results {
+                        done.count(outcome);
+                    }
+                    // Their bots may have more.
+                    if AT_ONCE - calls.len() >= ROOM {
+                        next_claim = now;
+                    } else {
+                        next_claim = next_claim.min(now.plus(A_WHILE));
+                    }
+                }
+                (doubt, outcome) = looks.select_next_some() => {
+                    let outcome = outcome?;
                     publishing::settle(&self.db, &self.actor, &doubt, &outcome).await?;
-                    Ok::<_, vivesphere_domain::Error>(outcome)
-                })
-                .collect();
-            while let Some(outcome) = looking.next().await {
-                done.count(&outcome?);
-            }
-            if Instant::now() >= end {
-                return Ok(());
+                    done.count(&outcome);
+                    // Its bot is no longer held up, and what was not found may be due.
+                    (next_look, next_claim) = (now, now);
+                }
+                () = tick => tick.set(sleep(A_WHILE).fuse()),
             }
         }
     }
 
-    async fn send_due(&self, done: &mut Done, end: Instant) -> Result<(), Problem> {
-        let mut calls = FuturesUnordered::new();
-        let mut next_claim = Instant::now();
-        loop {
-            let (now, free) = (Instant::now(), AT_ONCE - calls.len());
-            let is_time = free >= ROOM || (free > 0 && now >= next_claim);
-            if is_time && now < end {
-                next_claim = now.plus(A_WHILE);
-                let rules = self.claims().await?;
-                let claimed = publishing::claim(&self.db, &self.actor, free, &rules).await?;
-                done.claimed += claimed.len();
-                calls.extend(claimed.into_iter().map(|claimed| self.send(claimed)));
-            }
-            let Some(first) = calls.next().await else {
-                return Ok(());
-            };
-            // All that are ready go into one transaction: a commit costs a disk write.
-            let mut results = vec![first];
-            while let Some(Some(ready)) = futures::FutureExt::now_or_never(calls.next()) {
-                results.push(ready);
-            }
-            publishing::finish(&self.db, &self.actor, &results).await?;
-            for (_, outcome) in &results {
-                done.count(outcome);
-            }
-        }
+    async fn look(&self, doubt: Doubt) -> (Doubt, Result<Outcome, Error>) {
+        let rules = self.rules(doubt.spent);
+        let (client, tokens) = (&self.client, &self.tokens);
+        let outcome = reconcile::look(&self.db, client, tokens, &doubt, &rules).await;
+        (doubt, outcome)
     }
 
     async fn send(&self, claimed: Claimed) -> (Claimed, Outcome) {
@@ -189,7 +206,8 @@ impl Run {
     }
 
     async fn call(&self, claimed: &Claimed) -> Outcome {
-        let mut token = match self.tokens.of(&claimed.bot_id).await {
+        let (bot_id, version) = (&claimed.bot_id, claimed.credentials_version);
+        let mut token = match self.tokens.of(bot_id, version).await {
             Ok(token) => token,
             Err(none) => return decide::without_token(&none, &self.rules(claimed.spent)),
         };
@@ -215,7 +233,17 @@ impl Run {
                 }
                 continue;
             }
-            return decide::created(&outcome, &self.rules(claimed.spent));
+            let rules = self.rules(claimed.spent);
+            if decide::is_of_the_credentials(&outcome) && self.replaced(bot_id, &token).await {
+                return decide::credentials_changed(&rules);
+            }
+            return decide::created(&outcome, &rules);
         }
+    }
+
+    /// Whether a person has stored other credentials since this token was handed out.
+    async fn replaced(&self, bot_id: &str, token: &Token) -> bool {
+        let stored = publishing::credentials_version(&self.db, bot_id).await;
+        stored.is_ok_and(|version| version > token.version)
     }
 }

@@ -65,7 +65,7 @@ async fn look_through(
     if let Some(id) = &doubt.noted_id {
         return Ok(found(id.clone()));
     }
-    let mut token = match tokens.of(&doubt.bot_id).await {
+    let mut token = match tokens.of(&doubt.bot_id, doubt.credentials_version).await {
         Ok(token) => token,
         Err(none) => return Ok(look_again(&none.code, none.detail, rules)),
     };
@@ -93,13 +93,20 @@ async fn look_through(
                 }
                 continue;
             }
+            Err(CallError::RateLimited(limited)) => {
+                let later = look_again("rate_limited", limited.refusal.detail.clone(), rules);
+                return Ok(Outcome {
+                    effect: Effect::LookAt(rules.reset(limited.until)),
+                    ..later
+                });
+            }
             Err(error) => return Ok(look_again(error.code(), error.to_string(), rules)),
         };
         pages += 1;
         *posts_read += u32::try_from(page.posts.len()).unwrap_or(0);
         // Oldest last: of several equal ones the earliest is taken.
         for post in page.posts.iter().rev() {
-            if matches(&doubt.text, post)
+            if matches(&doubt.text, doubt.in_reply_to.as_deref(), post)
                 && !publishing::is_adopted(db, &doubt.bot_id, &post.id).await?
             {
                 return Ok(found(post.id.clone()));

@@ -9,7 +9,9 @@ use crate::permissions::Permission;
 use crate::time_zone::Zone;
 use crate::{Actor, Error, Instant, Listed, Page, Principal, Scope, audit, new_id, personas};
 
-pub use status::{connected, pause_or_resume, set_account, set_status};
+pub use status::{
+    account, connected, pause_or_resume, renewed, reserve_account, set_account, set_status, stop,
+};
 
 /// X's own ceiling of posts a day for an account.
 pub const DAILY_POSTS: u32 = 2400;

@@ -154,6 +154,7 @@ struct Locked {
     state: PostState,
     version: i64,
     scheduled_at: Instant,
+    next_attempt_at: Option<Instant>,
     requires_approval: bool,
     approval_requested_at: Option<Instant>,
 }
@@ -177,7 +178,8 @@ async fn lock(
 ) -> Result<Locked, Error> {
     let row: Option<Row> = transaction
         .query_optional(
-            "SELECT state, version, scheduled_at, requires_approval, approval_requested_at
+            "SELECT state, version, scheduled_at, requires_approval, approval_requested_at,
+                next_attempt_at
              FROM posts WHERE post_id = ?",
             params![post_id],
         )
@@ -194,6 +196,7 @@ async fn lock(
         scheduled_at: Instant::from_unix_millis(row.get(2)?),
         requires_approval: row.get::<i64>(3)? != 0,
         approval_requested_at: row.get_optional(4)?.map(Instant::from_unix_millis),
+        next_attempt_at: row.get_optional(5)?.map(Instant::from_unix_millis),
     })
 }
 
@@ -324,8 +327,13 @@ pub async fn retry(
     let transaction = db.transaction().await?;
     let found = lock(&transaction, post_id, expected_version).await?;
     let state = found.after(PostEvent::Retry, "not_retryable")?;
-    // A later time that was set since is kept.
-    let next_attempt_at = found.scheduled_at.max(Instant::now());
+    let now = Instant::now();
+    let next_attempt_at = match found.state {
+        // Not before what was sent can be seen: until then it would look as if it were absent.
+        PostState::OutcomeUnknown => found.next_attempt_at.map_or(now, |at| at.max(now)),
+        // A later time that was set since is kept.
+        _ => found.scheduled_at.max(now),
+    };
     set_state(&transaction, post_id, state, Some(next_attempt_at)).await?;
     audit::record(&transaction, actor, "post.retried", post_id, &json!({})).await?;
     transaction.commit().await?;

@@ -45,6 +45,8 @@ pub struct Claimed {
     pub in_reply_to: Option<String>,
     /// Attempts that counted so far.
     pub spent: u32,
+    /// Of the bot's credentials: it is sent with these or later ones.
+    pub credentials_version: i64,
     /// When the lease ends.
     pub leased_until: Instant,
 }
@@ -62,6 +64,10 @@ pub struct Doubt {
     pub position: i64,
     /// Its text.
     pub text: String,
+    /// X's id of the part before.
+    pub in_reply_to: Option<String>,
+    /// Of the bot's credentials: it is looked for with these or later ones.
+    pub credentials_version: i64,
     /// When the first call for this part began.
     pub since: Instant,
     /// An id that a worker without a lease has noted.
@@ -113,6 +119,20 @@ pub struct Outcome {
     pub allowances: Vec<Allowance>,
     /// Posts that were read to find it out: X bills them.
     pub posts_read: u32,
+}
+
+/// The version of a bot's credentials; 0 without any.
+///
+/// # Errors
+/// Storage.
+pub async fn credentials_version(db: &Database, bot_id: &str) -> Result<i64, Error> {
+    let version: Option<i64> = db
+        .query_optional(
+            "SELECT version FROM botdata WHERE bot_id = ?",
+            params![bot_id],
+        )
+        .await?;
+    Ok(version.unwrap_or(0))
 }
 
 /// How many posts are due now, whoever holds them up.

@@ -55,12 +55,15 @@ impl Tokens {
         }
     }
 
-    /// A token that works as far as anybody knows.
+    /// A token that works as far as anybody knows, of the credentials of this version or later ones:
+    /// a person may have given the bot another account while a run lasts.
     ///
     /// # Errors
     /// [`NoToken`].
-    pub async fn of(&self, bot_id: &str) -> Result<Token, NoToken> {
-        if let Some(token) = self.known.borrow().get(bot_id) {
+    pub async fn of(&self, bot_id: &str, credentials_version: i64) -> Result<Token, NoToken> {
+        if let Some(token) = self.known.borrow().get(bot_id)
+            && token.version >= credentials_version
+        {
             return Ok(token.clone());
         }
         self.ask(bot_id, None).await

@@ -49,6 +49,14 @@ impl TimeBudget {
         self.end
     }
 
+    /// When nothing more should be begun that takes up to `call`, in a run that is kept from its end by
+    /// something slow.
+    #[must_use]
+    pub fn last(&self, call: Duration) -> Instant {
+        let most = Duration::from_secs(MAX_SECONDS.into());
+        self.end.max(self.started.plus(most.saturating_sub(call)))
+    }
+
     /// Milliseconds since the run began.
     #[must_use]
     pub fn spent_ms(&self) -> i64 {
@@ -63,6 +71,21 @@ mod tests {
     fn allotted(budget_seconds: Option<u32>) -> i64 {
         let time = RunQuery { budget_seconds }.begin();
         time.end.millis_since(time.started)
+    }
+
+    #[test]
+    fn a_run_that_is_kept_from_its_end_goes_on_as_long_as_its_caller_waits() {
+        let time = RunQuery {
+            budget_seconds: None,
+        }
+        .begin();
+        let last = |call| {
+            time.last(Duration::from_secs(call))
+                .millis_since(time.started)
+        };
+        assert_eq!(last(30), 25_000);
+        assert_eq!(last(55), 4_000);
+        assert_eq!(last(600), 4_000);
     }
 
     #[test]

@@ -16,9 +16,16 @@ const LINK: char = '\u{FFFF}';
 /// Unicode's composed form, in which X counts and keeps texts.
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 
-/// Whether `post` says what `intended_text` says.
+/// Whether `post` says what `intended_text` says, and answers what it was meant to answer: nothing, or
+/// the post with this id. Where X does not say what it answers, the text decides: to take a post for
+/// absent that is there would double it.
 #[must_use]
-pub fn matches(intended_text: &str, post: &Post) -> bool {
+pub fn matches(intended_text: &str, in_reply_to: Option<&str>, post: &Post) -> bool {
+    let answered = post.in_reply_to();
+    (answered.is_none() || answered == in_reply_to) && says(intended_text, post)
+}
+
+fn says(intended_text: &str, post: &Post) -> bool {
     let (text, entities) = match &post.note {
         Some(note) => (&note.text, note.entities.as_ref()),
         None => (&post.text, post.entities.as_ref()),

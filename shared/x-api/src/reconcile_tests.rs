@@ -113,8 +113,8 @@ fn a_long_text_is_read_from_its_note() {
         "id": "1", "text": "short…", "note_tweet": {"text": "the whole text"}
     }))
     .unwrap();
-    assert!(matches("the whole text", &post));
-    assert!(!matches("short…", &post));
+    assert!(matches("the whole text", None, &post));
+    assert!(!matches("short…", None, &post));
 }
 
 #[test]

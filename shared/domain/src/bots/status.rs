@@ -1,10 +1,13 @@
 //! Whether a bot may act, and as which account.
 
 use serde_json::json;
-use vivesphere_db::{Database, Transaction, params};
+use vivesphere_db::{Database, Row, Transaction, params};
 
 use super::{Bot, get, get_writable};
 use crate::{Actor, Error, Instant, Principal, audit};
+
+/// Why a person's pause is one.
+const BY_PERSON: (&str, &str) = ("paused_by_person", "Paused by a person.");
 
 /// Sets the status, with the reason that people are shown. Does nothing to a deleted bot.
 ///
@@ -52,7 +55,7 @@ pub async fn pause_or_resume(
     }
     let transaction = db.transaction().await?;
     let (status, reason) = if pause {
-        ("paused", Some(("paused_by_person", "Paused by a person.")))
+        ("paused", Some(BY_PERSON))
     } else {
         ("active", None)
     };
@@ -61,8 +64,8 @@ pub async fn pause_or_resume(
     get(db, principal, bot_id).await
 }
 
-/// Makes a bot active once its credentials are stored, with the account they belong to if that
-/// is known.
+/// Makes a bot active once its credentials are stored, unless a person has paused it, with the
+/// account they belong to if that is known: its id and handle, and the credentials' version.
 ///
 /// # Errors
 /// [`Error::Conflict`] `x_account_in_use` when another bot acts as this account; storage.
@@ -70,50 +73,156 @@ pub async fn connected(
     db: &Database,
     actor: &Actor,
     bot_id: &str,
-    account: Option<(&str, &str)>,
+    account: Option<(&str, &str, i64)>,
 ) -> Result<(), Error> {
     let transaction = db.transaction().await?;
     // Without a word of whose they are, they may be another account's than before.
-    let (x_user_id, handle) = account.unzip();
-    write_account(&transaction, bot_id, x_user_id, handle).await?;
+    write_account(&transaction, bot_id, account.map(known)).await?;
     transaction
         .execute(
             "DELETE FROM token_refreshes WHERE bot_id = ?",
             params![bot_id],
         )
         .await?;
-    set_status(&transaction, actor, bot_id, "active", None).await?;
+    let paused: Option<i64> = transaction
+        .query_optional(
+            "SELECT 1 FROM bots WHERE bot_id = ? AND status_code = ?",
+            params![bot_id, BY_PERSON.0],
+        )
+        .await?;
+    if paused.is_none() {
+        set_status(&transaction, actor, bot_id, "active", None).await?;
+    }
     transaction.commit().await?;
     Ok(())
 }
 
-/// Notes which account the credentials belong to.
+/// Stops a bot whose credentials of this version do not work (0: there are none), unless others
+/// have been stored since. Gives back whether it did.
+///
+/// # Errors
+/// Storage.
+pub async fn stop(
+    db: &Database,
+    actor: &Actor,
+    bot_id: &str,
+    credentials_version: i64,
+    (status, reason): (&str, (&str, &str)),
+) -> Result<bool, Error> {
+    let transaction = db.transaction().await?;
+    let current = stored_version(&transaction, bot_id).await? == credentials_version;
+    if current {
+        set_status(&transaction, actor, bot_id, status, Some(reason)).await?;
+    }
+    transaction.commit().await?;
+    Ok(current)
+}
+
+/// The version of the stored credentials; 0 without any.
+async fn stored_version(transaction: &Transaction, bot_id: &str) -> Result<i64, Error> {
+    let version: Option<i64> = transaction
+        .query_optional(
+            "SELECT version FROM botdata WHERE bot_id = ?",
+            params![bot_id],
+        )
+        .await?;
+    Ok(version.unwrap_or(0))
+}
+
+/// Whose the credentials of this version are, if X has said so.
+///
+/// # Errors
+/// Storage.
+pub async fn account(
+    db: &Database,
+    bot_id: &str,
+    credentials_version: i64,
+) -> Result<Option<String>, Error> {
+    let row: Option<Row> = db
+        .query_optional(
+            "SELECT x_user_id FROM bots WHERE bot_id = ? AND account_version = ?
+                AND x_user_id IS NOT NULL",
+            params![bot_id, credentials_version],
+        )
+        .await?;
+    row.map(|row| row.text(0)).transpose().map_err(Error::from)
+}
+
+/// Notes which account the credentials of a version belong to, unless others have been stored
+/// since. Gives back whether it did.
 ///
 /// # Errors
 /// [`Error::Conflict`] `x_account_in_use`; storage.
 pub async fn set_account(
     db: &Database,
     bot_id: &str,
+    (x_user_id, handle, credentials_version): (&str, &str, i64),
+) -> Result<bool, Error> {
+    let transaction = db.transaction().await?;
+    let current = stored_version(&transaction, bot_id).await? == credentials_version;
+    if current {
+        let account = known((x_user_id, handle, credentials_version));
+        write_account(&transaction, bot_id, Some(account)).await?;
+    }
+    transaction.commit().await?;
+    Ok(current)
+}
+
+/// Reserves an account for a bot whose credentials are about to be stored: another bot's is refused
+/// before anything is replaced. Those that are stored now may be another account's.
+///
+/// # Errors
+/// [`Error::Conflict`] `x_account_in_use`; storage.
+pub async fn reserve_account(
+    db: &Database,
+    bot_id: &str,
     x_user_id: &str,
     handle: &str,
 ) -> Result<(), Error> {
     let transaction = db.transaction().await?;
-    write_account(&transaction, bot_id, Some(x_user_id), Some(handle)).await?;
+    write_account(&transaction, bot_id, Some((x_user_id, handle, None))).await?;
     transaction.commit().await?;
     Ok(())
 }
 
+/// The credentials were renewed: what is known of one version's account holds for the next.
+///
+/// # Errors
+/// Storage.
+pub async fn renewed(db: &Database, bot_id: &str, from: i64, to: i64) -> Result<(), Error> {
+    db.execute(
+        "UPDATE bots SET account_version = ?3 WHERE bot_id = ?1 AND account_version = ?2",
+        params![bot_id, from, to],
+    )
+    .await?;
+    Ok(())
+}
+
+fn known<'a>((id, handle, version): (&'a str, &'a str, i64)) -> (&'a str, &'a str, Option<i64>) {
+    (id, handle, Some(version))
+}
+
+/// Id, handle, and the credentials' version of which X said it.
 async fn write_account(
     transaction: &Transaction,
     bot_id: &str,
-    x_user_id: Option<&str>,
-    handle: Option<&str>,
+    account: Option<(&str, &str, Option<i64>)>,
 ) -> Result<(), Error> {
+    let (x_user_id, handle, version) = match account {
+        Some((x_user_id, handle, version)) => (Some(x_user_id), Some(handle), version),
+        None => (None, None, None),
+    };
     transaction
         .execute(
-            "UPDATE bots SET x_user_id = ?2, handle = ?3, updated_at = ?4
+            "UPDATE bots SET x_user_id = ?2, handle = ?3, account_version = ?5, updated_at = ?4
              WHERE bot_id = ?1 AND deleted_at IS NULL",
-            params![bot_id, x_user_id, handle, Instant::now().unix_millis()],
+            params![
+                bot_id,
+                x_user_id,
+                handle,
+                Instant::now().unix_millis(),
+                version
+            ],
         )
         .await
         .map_err(|error| {

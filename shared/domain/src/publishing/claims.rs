@@ -179,10 +179,10 @@ async fn claim_one(
                 p.attempts_spent,
                 (SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE post_id = p.post_id),
                 b.daily_post_limit,
-                (SELECT count(*) FROM attempts WHERE bot_id = p.bot_id AND outcome = 'sent'
-                    AND ended_at > ?2),
-                (SELECT min(ended_at) FROM attempts WHERE bot_id = p.bot_id AND outcome = 'sent'
-                    AND ended_at > ?2)
+                (SELECT count(*) FROM post_metrics WHERE bot_id = p.bot_id AND published_at > ?2),
+                (SELECT min(published_at) FROM post_metrics WHERE bot_id = p.bot_id
+                    AND published_at > ?2),
+                coalesce((SELECT version FROM botdata WHERE bot_id = p.bot_id), 0)
              FROM posts p JOIN bots b ON b.bot_id = p.bot_id
                 JOIN post_parts n ON n.post_id = p.post_id AND n.position =
                     (SELECT min(position) FROM post_parts WHERE post_id = p.post_id
@@ -201,6 +201,7 @@ async fn claim_one(
         in_reply_to: row.text_optional(4)?,
         spent: row.get(5)?,
         attempt: row.get(6)?,
+        credentials_version: row.get(10)?,
         leased_until: now.plus_millis(rules.lease_milliseconds),
     };
     transaction

@@ -56,7 +56,10 @@ pub async fn claim_doubts(
                         AND position = n.position AND x_post_id IS NOT NULL LIMIT 1),
                     (SELECT code FROM attempts WHERE post_id = p.post_id
                         ORDER BY number DESC LIMIT 1),
-                    p.attempts_spent, p.reconciliations
+                    p.attempts_spent, p.reconciliations,
+                    (SELECT x_post_id FROM post_parts WHERE post_id = p.post_id
+                        AND position = n.position - 1),
+                    coalesce((SELECT version FROM botdata WHERE bot_id = p.bot_id), 0)
                  FROM posts p JOIN post_parts n ON n.post_id = p.post_id AND n.position =
                     (SELECT min(position) FROM post_parts WHERE post_id = p.post_id
                         AND x_post_id IS NULL)
@@ -83,9 +86,14 @@ impl FromRow for Doubt {
             last_code: row.text_optional(7)?.unwrap_or_default(),
             spent: row.get(8)?,
             reconciliations: row.get(9)?,
+            in_reply_to: row.text_optional(10)?,
+            credentials_version: row.get(11)?,
         })
     }
 }
+
+const ADOPTED: &str = "SELECT 1 FROM post_parts n JOIN posts p ON p.post_id = n.post_id
+    WHERE p.bot_id = ? AND n.x_post_id = ? LIMIT 1";
 
 /// Whether an id on X belongs to a part already.
 ///
@@ -93,13 +101,32 @@ impl FromRow for Doubt {
 /// Storage.
 pub async fn is_adopted(db: &Database, bot_id: &str, x_post_id: &str) -> Result<bool, Error> {
     let found: Option<i64> = db
-        .query_optional(
-            "SELECT 1 FROM post_parts n JOIN posts p ON p.post_id = n.post_id
-             WHERE p.bot_id = ? AND n.x_post_id = ? LIMIT 1",
-            params![bot_id, x_post_id],
-        )
+        .query_optional(ADOPTED, params![bot_id, x_post_id])
         .await?;
     Ok(found.is_some())
+}
+
+/// Under the write lock once more: two that say the same are looked for at the same time, and what
+/// is on X is only one of them.
+async fn or_adopted_meanwhile(
+    transaction: &Transaction,
+    doubt: &Doubt,
+    outcome: &Outcome,
+) -> Result<Option<Outcome>, Error> {
+    let Effect::Sent(x_post_id) = &outcome.effect else {
+        return Ok(None);
+    };
+    let found: Option<i64> = transaction
+        .query_optional(ADOPTED, params![doubt.bot_id.as_str(), x_post_id.as_str()])
+        .await?;
+    Ok(found.map(|_| Outcome {
+        name: "unknown",
+        code: "found_for_another".to_owned(),
+        detail: "what was found is another post that says the same".to_owned(),
+        effect: Effect::LookAt(Instant::now()),
+        allowances: Vec::new(),
+        ..outcome.clone()
+    }))
 }
 
 /// Writes what looking for a post has found.
@@ -123,6 +150,8 @@ pub async fn settle(
     if held.is_none() {
         return Ok(());
     }
+    let meanwhile = or_adopted_meanwhile(&transaction, doubt, outcome).await?;
+    let outcome = meanwhile.as_ref().unwrap_or(outcome);
     if let Effect::LookAt(_) = outcome.effect {
         transaction
             .execute(

@@ -5,7 +5,7 @@ use vivesphere_db::{Database, Transaction, params};
 
 use super::{Claimed, Effect, Outcome};
 use crate::counters::{self, Count, Counter};
-use crate::post_state::{PostEvent, PostState, next};
+use crate::post_state::{InvalidTransition, PostEvent, PostState, next};
 use crate::x_spending::{self, Purpose, Spent};
 use crate::{Actor, Error, Instant, audit, bots, post_metrics, x_rate_limits};
 
@@ -145,7 +145,14 @@ pub(super) async fn apply(
             (PostEvent::Deferred, Some(until.unix_millis()), 0)
         }
     };
-    let state = next(from, event).map_err(|error| Error::Internal(error.to_string()))?;
+    let impossible = |error: InvalidTransition| Error::Internal(error.to_string());
+    let mut state = next(from, event).map_err(impossible)?;
+    let mut next_attempt_at = next_attempt_at;
+    if state == PostState::Scheduled && is_gone(transaction, bot_id).await? {
+        // As what waited when its bot was deleted.
+        state = next(state, PostEvent::Cancel).map_err(impossible)?;
+        next_attempt_at = None;
+    }
     transaction
         .execute(
             "UPDATE posts SET state = ?2, next_attempt_at = ?3,
@@ -169,12 +176,24 @@ pub(super) async fn apply(
         (PostState::Published, _) => "post.published",
         (_, PostEvent::PartSent | PostEvent::ReconciledPartFound) => "post.part_published",
         (PostState::Failed, _) => "post.failed",
+        (PostState::Cancelled, _) => "post.cancelled",
         (PostState::OutcomeUnknown, _) => "post.outcome_unknown",
         _ => "post.deferred",
     };
     let detail = json!({"code": outcome.code});
     audit::record(transaction, actor, action, post_id, &detail).await?;
     Ok(())
+}
+
+/// Whether the bot was deleted while its call was under way.
+async fn is_gone(transaction: &Transaction, bot_id: &str) -> Result<bool, Error> {
+    let gone: Option<i64> = transaction
+        .query_optional(
+            "SELECT 1 FROM bots WHERE bot_id = ? AND deleted_at IS NOT NULL",
+            params![bot_id],
+        )
+        .await?;
+    Ok(gone.is_some())
 }
 
 /// Notes a part's id on X. Gives back whether the whole post is out. The next part begins with
