@@ -1,10 +1,16 @@
 //! Health: alive means alive, ready means that posts go out.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vivesphere_tests::app::App;
 use vivesphere_tests::fake_x::FakeX;
 
 use crate::publishing::Scene;
+
+/// The hour in so many hours, in UTC.
+fn hour(hours: i64) -> String {
+    let then = chrono::Utc::now() + chrono::TimeDelta::hours(hours);
+    then.format("%H:00").to_string()
+}
 
 #[tokio::test]
 async fn it_is_ready_while_work_is_done_and_says_when_it_is_not() {
@@ -44,6 +50,37 @@ async fn it_is_ready_while_work_is_done_and_says_when_it_is_not() {
     anonymous.get("/api/v1/health").await.json(200);
     scene.settle(&post_id).await;
     anonymous.get("/api/v1/health/ready").await.json(200);
+
+    // While posts may not go out, and in the first minutes after, nobody is late.
+    let windows = |hours: Value| {
+        json!({"settings_data": {"service_name": "publisher",
+            "settings": {"publishing_windows": hours}}})
+    };
+    let update = "/api/v1/config/update";
+    let hours = json!([{"from": hour(2), "to": hour(3)}]);
+    scene.admin.post(update, &windows(hours)).await.json(200);
+    let waits = scene.schedule("for its hours").await;
+    let overdue = "UPDATE posts SET next_attempt_at = next_attempt_at - 3600000
+        WHERE state = 'scheduled'";
+    app.database().execute(overdue, []).unwrap();
+    // What an instance knows of the settings is two seconds old at most.
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    app.run_job("publish").await;
+    assert_eq!(scene.post(&waits).await["state"], "scheduled");
+    let asleep = "UPDATE worker_claims SET claimed_at = claimed_at - 3600000";
+    app.database().execute(asleep, []).unwrap();
+    anonymous.get("/api/v1/health/ready").await.json(200);
+    let metrics = app.service().get("/api/v1/metrics").await.text;
+    let oldest = "\nvivesphere_posts_due_oldest_seconds 0\n";
+    assert!(metrics.contains(oldest), "{metrics}");
+    scene
+        .admin
+        .post(update, &windows(json!([])))
+        .await
+        .json(200);
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    anonymous.get("/api/v1/health/ready").await.json(503);
+    scene.settle(&waits).await;
 
     // A paused bot's posts are its owner's matter, not the deployment's.
     let pause = format!("/api/v1/bots/{}/pause", scene.bot_id);

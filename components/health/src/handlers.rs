@@ -1,6 +1,8 @@
 //! Extract → domain → wire.
 
+use vivesphere_db::Database;
 use vivesphere_domain::health::{self, Counted, Readiness};
+use vivesphere_domain::settings::table::publisher::PUBLISHING_WINDOWS;
 use vivesphere_http::{Context, HeaderValue, Problem, Reply, StatusCode, header};
 
 use crate::wire;
@@ -26,9 +28,14 @@ pub(crate) async fn alive(_: Context) -> Result<Reply, Problem> {
     Reply::ok(&wire::Alive { status: "ok" })
 }
 
+async fn readiness(db: &Database) -> Result<Readiness, Problem> {
+    let settings = vivesphere_settings::current(db).await?;
+    let windows = settings.publishing_windows(&PUBLISHING_WINDOWS).await?;
+    Ok(health::readiness(db, &windows).await?)
+}
+
 pub(crate) async fn ready(context: Context) -> Result<Reply, Problem> {
-    let readiness = health::readiness(&context.db).await?;
-    let body = body(readiness);
+    let body = body(readiness(&context.db).await?);
     if body.reasons.is_empty() {
         return Reply::ok(&body);
     }
@@ -40,7 +47,7 @@ pub(crate) async fn ready(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn detailed(context: Context) -> Result<Reply, Problem> {
     let db = &context.db;
     Reply::ok(&wire::Detailed {
-        readiness: body(health::readiness(db).await?),
+        readiness: body(readiness(db).await?),
         posts: health::count(db, Counted::Posts).await?,
         bots: health::count(db, Counted::Bots).await?,
         // A database that is open has every migration of this build and no other.

@@ -3,6 +3,7 @@
 use vivesphere_domain::metrics::{self, Budget, CONTENT_TYPE};
 use vivesphere_domain::post_metrics::{self, Span};
 use vivesphere_domain::settings::table::collector as setting;
+use vivesphere_domain::settings::table::publisher::PUBLISHING_WINDOWS;
 use vivesphere_domain::{Error, Instant, parse_id, time_zone, x_rate_limits};
 use vivesphere_http::{Context, Problem, Reply, StatusCode};
 
@@ -23,7 +24,9 @@ pub(crate) async fn exposition(context: Context) -> Result<Reply, Problem> {
             .integer(&setting::METRICS_DAILY_BUDGET_MICRO_DOLLARS)
             .await?,
     };
-    let text = metrics::text(&context.db, env!("CARGO_PKG_VERSION"), budget).await?;
+    let windows = settings.publishing_windows(&PUBLISHING_WINDOWS).await?;
+    let version = env!("CARGO_PKG_VERSION");
+    let text = metrics::text(&context.db, version, budget, &windows).await?;
     Ok(Reply::new(StatusCode::OK, CONTENT_TYPE, text))
 }
 

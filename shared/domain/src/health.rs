@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use vivesphere_db::{Database, Row, params};
 
-use crate::{Error, Instant};
+use crate::settings::PublishingWindows;
+use crate::{Error, Instant, publishing};
 
 /// A post that a worker could have taken for longer is a failure of the deployment.
 const OLDEST_SECONDS: i64 = 120;
@@ -13,7 +14,8 @@ const CLAIM_SECONDS: i64 = 60;
 
 /// The posts that the publisher could take now, one a bot at most, as it looks for them: when the
 /// oldest was due, and for how long it could have been taken. A post behind another of its bot
-/// waits for that one, a limited bot for X, a paused one for a person; that is nobody's failure.
+/// waits for that one, a limited bot for X, a paused one for a person, and in the time zones of ?2
+/// all wait for their hours; that is nobody's failure.
 const CLAIMABLE: &str = "
     SELECT min(h.next_attempt_at),
         min(max(h.next_attempt_at, b.rate_limited_until, b.updated_at, coalesce(
@@ -25,6 +27,9 @@ const CLAIMABLE: &str = "
         ORDER BY scheduled_at, post_id LIMIT 1)
     WHERE b.status = 'active' AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
         AND h.next_attempt_at <= ?1
+        AND (b.timezone NOT IN (SELECT value FROM json_each(?2))
+            OR EXISTS (SELECT 1 FROM post_parts n WHERE n.post_id = h.post_id
+                AND n.x_post_id IS NOT NULL))
         AND NOT EXISTS (SELECT 1 FROM posts q WHERE q.bot_id = b.bot_id
             AND q.state IN ('publishing', 'outcome_unknown')
             AND (q.state = 'publishing' OR q.next_attempt_at IS NOT NULL))";
@@ -76,12 +81,28 @@ fn reasons(claimable: Option<i64>, since_claim: Option<i64>) -> Vec<Reason> {
     reasons
 }
 
+/// The time zones in which posts wait for their hours, or have been allowed to go out for less time
+/// than a post may be overdue, as a JSON list.
+///
+/// # Errors
+/// Storage.
+pub async fn waiting_zones(
+    db: &Database,
+    windows: &PublishingWindows,
+    now: Instant,
+) -> Result<String, Error> {
+    let before = now.plus_millis(-OLDEST_SECONDS * 1000);
+    publishing::closed_zones(db, windows, &[before, now]).await
+}
+
 /// Looks, and writes to the database to see that it can.
 ///
 /// # Errors
 /// Storage: then the deployment is not ready.
-pub async fn readiness(db: &Database) -> Result<Readiness, Error> {
-    let now = Instant::now().unix_millis();
+pub async fn readiness(db: &Database, windows: &PublishingWindows) -> Result<Readiness, Error> {
+    let now = Instant::now();
+    let waiting = waiting_zones(db, windows, now).await?;
+    let now = now.unix_millis();
     db.execute(
         "INSERT INTO worker_claims (job, claimed_at, claimed) VALUES ('readiness', ?1, 0)
          ON CONFLICT (job) DO UPDATE SET claimed_at = excluded.claimed_at",
@@ -89,7 +110,7 @@ pub async fn readiness(db: &Database) -> Result<Readiness, Error> {
     )
     .await?;
     let seconds = |since: i64| ((now - since) / 1000).max(0);
-    let row: Option<Row> = db.query_optional(CLAIMABLE, params![now]).await?;
+    let row: Option<Row> = db.query_optional(CLAIMABLE, params![now, waiting]).await?;
     let (due, claimable): (Option<i64>, Option<i64>) = match row {
         Some(row) => (row.get_optional(0)?, row.get_optional(1)?),
         None => (None, None),

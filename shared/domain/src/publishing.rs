@@ -11,7 +11,7 @@ use crate::settings::PublishingWindows;
 use crate::x_rate_limits::Allowance;
 use crate::{Error, Instant};
 
-pub use claims::{claim, recover};
+pub use claims::{claim, closed_zones, recover};
 pub use doubts::{claim_doubts, is_adopted, settle};
 pub use outcomes::finish;
 

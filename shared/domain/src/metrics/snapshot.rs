@@ -9,7 +9,8 @@ use super::exposition::{Exposition, bounds};
 use super::names::{Metric, table};
 use crate::counters::{self, Counter, Series};
 use crate::logs::{self, LogType};
-use crate::{Error, Instant, collector_stop, trends, x_rate_limits, x_spending};
+use crate::settings::PublishingWindows;
+use crate::{Error, Instant, collector_stop, health, trends, x_rate_limits, x_spending};
 
 /// What may be spent on readings, from the settings.
 #[derive(Debug, Clone, Copy)]
@@ -32,14 +33,19 @@ fn dollars(micro_dollars: i64) -> f64 {
 ///
 /// # Errors
 /// Storage.
-pub async fn text(db: &Database, version: &str, budget: Budget) -> Result<String, Error> {
+pub async fn text(
+    db: &Database,
+    version: &str,
+    budget: Budget,
+    windows: &PublishingWindows,
+) -> Result<String, Error> {
     let mut exposition = Exposition::with_capacity(64 << 10);
     let migration = MIGRATIONS.len().to_string();
     exposition.begin(&table::BUILD);
     exposition.sample(&table::BUILD, &[version, &migration], ONE);
     let series = counters::every(db).await?;
     requests(&mut exposition, &series);
-    posts(&mut exposition, db).await?;
+    posts(&mut exposition, db, windows).await?;
     publishing(&mut exposition, &series);
     x(&mut exposition, db).await?;
     readings(&mut exposition, db, &series, budget).await?;
@@ -129,8 +135,14 @@ fn requests(exposition: &mut Exposition, series: &[Series]) {
     }
 }
 
-async fn posts(exposition: &mut Exposition, db: &Database) -> Result<(), Error> {
-    let now = Instant::now().unix_millis();
+async fn posts(
+    exposition: &mut Exposition,
+    db: &Database,
+    windows: &PublishingWindows,
+) -> Result<(), Error> {
+    let now = Instant::now();
+    let waiting = health::waiting_zones(db, windows, now).await?;
+    let now = now.unix_millis();
     exposition.begin(&table::POSTS);
     let rows: Vec<Row> = db
         .query(
@@ -161,8 +173,9 @@ async fn posts(exposition: &mut Exposition, db: &Database) -> Result<(), Error> 
             "SELECT p.next_attempt_at FROM posts p JOIN bots b ON b.bot_id = p.bot_id
              WHERE p.state = 'scheduled' AND p.next_attempt_at <= ?1 AND b.status = 'active'
                 AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
+                AND b.timezone NOT IN (SELECT value FROM json_each(?2))
              ORDER BY p.next_attempt_at LIMIT 1",
-            params![now],
+            params![now, waiting],
         )
         .await?;
     let age = oldest.map_or(0, |at| (now - at).max(0));

@@ -5,6 +5,7 @@ use vivesphere_db::{Database, Row, Transaction, params};
 
 use super::{Claimed, Effect, Outcome, Rules, outcomes};
 use crate::counters::{self, Count, Counter};
+use crate::settings::PublishingWindows;
 use crate::time_zone::Zone;
 use crate::{Actor, Error, Instant, audit};
 
@@ -116,7 +117,7 @@ pub async fn claim(
 ) -> Result<Vec<Claimed>, Error> {
     let now = Instant::now();
     let limit = i64::try_from(limit).unwrap_or(1);
-    let closed = closed_zones(db, rules, now).await?;
+    let closed = closed_zones(db, &rules.windows, &[now]).await?;
     // Looked at without the write lock first: most ticks find nothing.
     let due: Vec<String> = db
         .query(DUE, params![now.unix_millis(), limit, closed.as_str()])
@@ -149,9 +150,17 @@ pub async fn claim(
     Ok(claimed)
 }
 
-/// The time zones of bots in which posts may not begin to go out now, as a JSON list.
-async fn closed_zones(db: &Database, rules: &Rules, now: Instant) -> Result<String, Error> {
-    if rules.windows.always_open() {
+/// The time zones of bots in which posts may not begin to go out at one of these moments, as a JSON
+/// list.
+///
+/// # Errors
+/// Storage.
+pub async fn closed_zones(
+    db: &Database,
+    windows: &PublishingWindows,
+    moments: &[Instant],
+) -> Result<String, Error> {
+    if windows.always_open() {
         return Ok("[]".to_owned());
     }
     let mut zones: Vec<String> = db
@@ -160,7 +169,9 @@ async fn closed_zones(db: &Database, rules: &Rules, now: Instant) -> Result<Stri
             params![],
         )
         .await?;
-    zones.retain(|name| Zone::parse(name).is_ok_and(|zone| !rules.windows.is_open(&zone, now)));
+    zones.retain(|name| {
+        Zone::parse(name).is_ok_and(|zone| !moments.iter().all(|at| windows.is_open(&zone, *at)))
+    });
     Ok(json!(zones).to_string())
 }
 
