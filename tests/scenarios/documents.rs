@@ -38,10 +38,13 @@ fn routes() -> String {
             let Some(operation) = item.get(method) else {
                 continue;
             };
+            let security = operation["security"].as_array().unwrap();
+            let service_key = security.iter().any(|way| way.get("serviceKey").is_some());
             let who = match operation["x-permission"].as_str() {
+                Some(permission) if service_key => format!("`{permission}`, the service key"),
                 Some(permission) => format!("`{permission}`"),
-                None if operation["x-internal"] == true => "the service key, `jobs:run`".to_owned(),
-                None if operation["security"] == serde_json::json!([]) => "anyone".to_owned(),
+                None if service_key => "the service key".to_owned(),
+                None if security.is_empty() => "anyone".to_owned(),
                 None => "whoever is signed in".to_owned(),
             };
             writeln!(
