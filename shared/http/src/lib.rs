@@ -1,6 +1,6 @@
-//! The gateway, compiled into each component: request id → limits → route → who are you →
-//! client rate limit → may you → handler → problem+json, with security headers, a
-//! `content-length` and one access-log line on every answer.
+//! The gateway, compiled into each component: request id → route → credentials → client rate
+//! limit → header limits → who are you, and may you → body limit → handler → problem+json, with
+//! security headers, a `content-length` and one access-log line on every answer.
 //!
 //! A component declares its routes in one table and calls [`serve`].
 
