@@ -217,6 +217,7 @@ impl Application {
         Target {
             address: self.address,
             path: path.to_owned(),
+            paths: Vec::new(),
             token: token.map(str::to_owned),
             body: None,
         }

@@ -4,6 +4,8 @@
 //! are of what was sent, not of what a steady stream of users would have seen.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -26,6 +28,8 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// Path and query.
     pub(crate) path: String,
+    /// What is asked for in turn in place of the path, unless it is empty.
+    pub(crate) paths: Vec<String>,
     /// The bearer token, if one is needed.
     pub(crate) token: Option<String>,
     /// JSON that is posted; without it the path is read.
@@ -37,6 +41,19 @@ impl Target {
     pub(crate) fn posting(mut self, body: &serde_json::Value) -> Self {
         self.body = Some(Bytes::from(body.to_string()));
         self
+    }
+
+    /// The same, with these paths in turn.
+    pub(crate) fn asking(mut self, paths: Vec<String>) -> Self {
+        self.paths = paths;
+        self
+    }
+
+    fn path(&self, turn: usize) -> &str {
+        match self.paths.len() {
+            0 => &self.path,
+            paths => &self.paths[turn % paths],
+        }
     }
 }
 
@@ -127,8 +144,9 @@ pub(crate) async fn run_refusable(
     let begin = Instant::now() + WARM_UP;
     let end = begin + time;
     let mut tasks = JoinSet::new();
+    let turns = Arc::new(AtomicUsize::new(0));
     for _ in 0..connections {
-        tasks.spawn(keep_busy(target.clone(), begin, end));
+        tasks.spawn(keep_busy(target.clone(), turns.clone(), begin, end));
     }
     let mut answers = Answers::none()?;
     while let Some(one) = tasks.join_next().await {
@@ -146,13 +164,19 @@ async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>
     Ok(sender)
 }
 
-async fn keep_busy(target: Target, begin: Instant, end: Instant) -> anyhow::Result<Answers> {
+async fn keep_busy(
+    target: Target,
+    turns: Arc<AtomicUsize>,
+    begin: Instant,
+    end: Instant,
+) -> anyhow::Result<Answers> {
     let mut answers = Answers::none()?;
     let mut sender = connect(target.address).await?;
     loop {
+        let path = target.path(turns.fetch_add(1, Ordering::Relaxed));
         let mut request = match target.body {
-            Some(_) => Request::post(&target.path).header("content-type", "application/json"),
-            None => Request::get(&target.path),
+            Some(_) => Request::post(path).header("content-type", "application/json"),
+            None => Request::get(path),
         };
         request = request.header("host", target.address.to_string());
         if let Some(token) = &target.token {

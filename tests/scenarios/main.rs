@@ -24,6 +24,7 @@ mod auth_users;
 mod backup;
 mod botdata;
 mod bots;
+mod bots_kept;
 mod canaries;
 mod chaos;
 mod collecting;

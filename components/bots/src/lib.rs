@@ -15,9 +15,9 @@ use vivesphere_http::{Route, route};
 /// What this component answers, and who may call it.
 pub const ROUTES: &[Route] = &[
     route!(Post "/api/v1/bots/create", Permission(BotsWrite), handlers::create),
-    route!(Get "/api/v1/bots/list", Permission(BotsRead), handlers::list),
+    route!(Get "/api/v1/bots/list", Permission(BotsRead), handlers::list).of_bots_alone(),
     route!(Get "/api/v1/bots/callback", Public, connect::callback),
-    route!(Get "/api/v1/bots/{bot_id}", Permission(BotsRead), handlers::get),
+    route!(Get "/api/v1/bots/{bot_id}", Permission(BotsRead), handlers::get).of_bots_alone(),
     route!(Patch "/api/v1/bots/{bot_id}", Permission(BotsWrite), handlers::update),
     route!(Delete "/api/v1/bots/{bot_id}", Permission(BotsWrite), handlers::delete),
     route!(Post "/api/v1/bots/{bot_id}/pause", Permission(BotsWrite), handlers::pause),

@@ -14,7 +14,7 @@ pub enum PrincipalKind {
 }
 
 /// Who is asking, as the pipeline found out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     /// What it is.
     pub kind: PrincipalKind,
@@ -32,6 +32,9 @@ pub struct Principal {
     pub access_key_id: Option<String>,
     /// The only bots that an access key may see, if it is restricted to some.
     pub bot_ids: Option<Vec<String>>,
+    /// The change number of the bots when the principal was looked up: while it stands, the same
+    /// principal reads the same of them.
+    pub bots_change: i64,
 }
 
 /// How far a query may look.
@@ -67,6 +70,7 @@ impl Principal {
             session_id: String::new(),
             access_key_id: None,
             bot_ids: None,
+            bots_change: 0,
         }
     }
 

@@ -24,7 +24,8 @@ pub async fn principal(
                 (SELECT group_concat(role, ' ') FROM user_roles r WHERE r.user_id = u.user_id),
                 (SELECT group_concat(d.permissions, ' ') FROM user_roles r
                     JOIN roles d ON d.role = r.role WHERE r.user_id = u.user_id),
-                s.access_key_id, s.scopes, k.scopes, k.bot_ids, k.last_used_at
+                s.access_key_id, s.scopes, k.scopes, k.bot_ids, k.last_used_at,
+                (SELECT number FROM changes WHERE noun = 'bots')
              FROM sessions s JOIN users u ON u.user_id = s.user_id
                 LEFT JOIN access_keys k ON k.access_key_id = s.access_key_id
              WHERE s.session_id = ?1 AND s.user_id = ?2 AND s.revoked_at IS NULL
@@ -45,6 +46,7 @@ pub async fn principal(
         session_id: session_id.to_owned(),
         access_key_id: row.text_optional(3)?,
         bot_ids: None,
+        bots_change: row.get(8)?,
     };
     if let Some(access_key_id) = &principal.access_key_id {
         let narrowed = read(&row.text_optional(4)?.unwrap_or_default());

@@ -17,6 +17,7 @@ mod hand_over;
 mod idempotency;
 pub mod internal;
 mod json_body;
+mod kept_answers;
 mod list;
 mod parsing;
 mod policy;

@@ -47,6 +47,9 @@ pub struct Route {
     /// Whether the answer holds a secret: it is neither compressed, nor given a tag, nor kept for
     /// the `Idempotency-Key`.
     pub confidential: bool,
+    /// Whether the answer is made of the path, the query, the principal and rows of bots, and of
+    /// nothing else: an instance gives it again until a bot changes.
+    pub of_bots_alone: bool,
 }
 
 /// A class of routes with a budget of its own.
@@ -83,6 +86,7 @@ impl Route {
             },
             body_limit: BODY_LIMIT,
             confidential: false,
+            of_bots_alone: false,
         }
     }
 
@@ -90,6 +94,13 @@ impl Route {
     #[must_use]
     pub const fn confidential(mut self) -> Self {
         self.confidential = true;
+        self
+    }
+
+    /// The answer is made of rows of bots alone, for the principal that asks.
+    #[must_use]
+    pub const fn of_bots_alone(mut self) -> Self {
+        self.of_bots_alone = true;
         self
     }
 

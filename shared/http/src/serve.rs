@@ -18,7 +18,7 @@ use crate::idempotency::{self, Begun};
 use crate::policy::Policy;
 use crate::routing::{find, methods};
 use crate::{Access, Answer, Context, Problem, Reply, Route, RouteClass, Verb};
-use crate::{cors, rate_limit, request_counts};
+use crate::{cors, kept_answers, rate_limit, request_counts};
 
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
@@ -135,6 +135,18 @@ where
         // It is not waited for.
         return Err(too_large(limit));
     }
+    let mut kept = None;
+    if route.of_bots_alone
+        && let Some(principal) = principal
+            .as_ref()
+            .filter(|principal| !principal.is_service())
+    {
+        let key = kept_answers::Key::new(principal, &parts.uri);
+        if let Some(reply) = kept_answers::get(&key, principal) {
+            return Ok(reply);
+        }
+        kept = Some((key, principal.clone()));
+    }
     // Asking for a body that is not there costs more than the rest of the pipeline.
     let body = match route.method {
         Verb::Get => Bytes::new(),
@@ -167,7 +179,10 @@ where
         request_id: trace.request_id.clone(),
         db,
     };
-    let result = (route.handler)(context).await;
+    let mut result = (route.handler)(context).await;
+    if let (Some((key, principal)), Ok(reply)) = (kept, &mut result) {
+        kept_answers::keep(key, principal, reply);
+    }
     if let Some(held) = held {
         held.finish(&db, &result, confidential).await?;
     }

@@ -55,7 +55,8 @@ pub async fn present(
                 (SELECT group_concat(role, ' ') FROM user_roles r WHERE r.user_id = u.user_id),
                 (SELECT group_concat(d.permissions, ' ') FROM user_roles r
                     JOIN roles d ON d.role = r.role WHERE r.user_id = u.user_id),
-                k.scopes, k.bot_ids, k.last_used_at
+                k.scopes, k.bot_ids, k.last_used_at,
+                (SELECT number FROM changes WHERE noun = 'bots')
              FROM access_keys k JOIN users u ON u.user_id = k.owner_id
              WHERE k.access_key_id = ? AND u.disabled_at IS NULL",
             params![key.access_key_id()],
@@ -84,6 +85,7 @@ pub async fn present(
         session_id: String::new(),
         access_key_id: Some(key.access_key_id().to_owned()),
         bot_ids: listed_bots(row.text_optional(7)?),
+        bots_change: row.get(9)?,
     }))
 }
 
