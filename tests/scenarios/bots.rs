@@ -1,5 +1,6 @@
 //! Bots: whose they are, what can be changed, what never comes back.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use vivesphere_tests::app::App;
 use vivesphere_tests::client::Client;
@@ -267,4 +268,78 @@ async fn a_paused_bot_waits_and_a_deleted_one_takes_its_posts_along() {
     assert_eq!(app.number(&state), 1);
     let sealed = format!("SELECT count(*) FROM botdata WHERE bot_id = '{bot_id}'");
     assert_eq!(app.number(&sealed), 0);
+}
+
+#[tokio::test]
+async fn what_is_made_at_the_moment_of_a_deletion_is_deleted_too_or_refused() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    for turn in 0..6 {
+        // Posts of a bot.
+        let path = create(&admin, &format!("short-lived {turn}")).await;
+        let bot_id = path.rsplit('/').next().unwrap();
+        let posts = format!("{path}/posts");
+        let body = json!({"text": "never sent", "scheduled_at": "2099-01-01T00:00:00Z"});
+        let writing = join_all((0..12).map(|_| admin.post(&posts, &body)));
+        let deleting = join_all((0..2).map(|_| admin.delete(&path)));
+        let (written, deleted) = futures::join!(writing, deleting);
+        for answer in &written {
+            assert!([201, 404].contains(&answer.status), "{}", answer.text);
+        }
+        let mut deleted: Vec<u16> = deleted.iter().map(|answer| answer.status).collect();
+        deleted.sort_unstable();
+        assert_eq!(deleted, [204, 404]);
+        let open = format!(
+            "SELECT count(*) FROM posts WHERE bot_id = '{bot_id}' AND state <> 'cancelled'"
+        );
+        assert_eq!(app.number(&open), 0);
+        let told = format!(
+            "SELECT count(*) FROM audit_log WHERE action = 'bot.deleted' AND subject_id = '{bot_id}'"
+        );
+        assert_eq!(app.number(&told), 1);
+
+        // What a user owns.
+        let user = app.user(&admin, &["operator"]).await;
+        let making = join_all((0..12).map(|number| {
+            let user = user.clone();
+            async move {
+                let bot = json!({"bot_name": format!("bot {number}")});
+                user.post("/api/v1/bots/create", &bot).await;
+                let key = json!({"name": "a key", "scopes": ["bots:read"]});
+                user.post("/api/v1/access-keys", &key).await;
+            }
+        }));
+        let user_path = format!("/api/v1/users/{}", user.user_id);
+        let (_, gone) = futures::join!(making, admin.delete(&user_path));
+        if gone.status == 204 {
+            for table in ["bots", "access_keys"] {
+                let owned = format!(
+                    "SELECT count(*) FROM {table} WHERE owner_id = '{}'",
+                    user.user_id
+                );
+                assert_eq!(app.number(&owned), 0, "{table}");
+            }
+        } else {
+            gone.problem(409, "user_owns_bots");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_query_that_cannot_be_read_is_refused_by_name() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    for (query, wanted) in [
+        ("limit=abc", "`limit` must be a whole number"),
+        ("limit=", "`limit` must be a whole number"),
+        ("limit=-1", "`limit` must be a whole number"),
+        ("limit=99999999999", "`limit` must be a whole number"),
+        ("limit=1&limit=2", "`limit` is given twice"),
+        ("surprise=1", "`surprise` is not known here"),
+    ] {
+        let answer = admin.get(&format!("/api/v1/bots/list?{query}")).await;
+        let problem = answer.problem(400, "malformed_request");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(wanted), "{query}: {detail}");
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use vivesphere_tests::app::App;
 use vivesphere_tests::build::{self, Program};
 use vivesphere_tests::client::Client;
-use vivesphere_tests::fake_x::{Endpoint, FakeX, UserChange};
+use vivesphere_tests::fake_x::{Endpoint, FakeX, Fault, FaultRule, UserChange, When};
 
 #[tokio::test]
 async fn an_operator_has_a_post_published_exactly_once() {
@@ -142,6 +142,10 @@ async fn a_bot_is_connected_by_its_accounts_owner_and_then_publishes() {
     assert_eq!(bot["status"], "active");
     assert_eq!(bot["handle"], "ann");
     assert_eq!(bot["x_user_id"], account.user_id.as_str());
+    // What X charges for saying whose account it is stands in the books.
+    assert_eq!(fake.requests_to(Endpoint::UsersMe).len(), 1);
+    let asked = "SELECT sum(requests) FROM x_spending WHERE purpose = 'account'";
+    assert_eq!(app.number(asked), 1);
     // A state works once; an unknown one never; without one nothing can be meant.
     browser.get(&back).await.problem(409, "state_unknown");
     let unknown = format!("{callback}?code=x&state=unknown");
@@ -187,7 +191,8 @@ async fn a_connection_that_is_refused_leaves_the_bot_as_it_was() {
     // One account, one bot: otherwise two would count its limits apart.
     let back = authorize(&admin, bot_id).await;
     browser.get(&back).await.problem(409, "x_account_in_use");
-    let shown = admin.get(&format!("/api/v1/bots/{bot_id}")).await.json(200);
+    let path = format!("/api/v1/bots/{bot_id}");
+    let shown = admin.get(&path).await.json(200);
     assert_eq!(shown["status"], "unconnected");
 
     // An authorization that X does not honour any more.
@@ -197,7 +202,33 @@ async fn a_connection_that_is_refused_leaves_the_bot_as_it_was() {
     fake.advance(Duration::from_secs(31));
     browser.get(&back).await.problem(409, "code_refused");
     let back = authorize(&admin, bot_id).await;
-    assert_eq!(browser.get(&back).await.json(200)["handle"], "bob");
+    let before = admin.get(&path).await.json(200)["version"].as_i64();
+    let connected = browser.get(&back).await.json(200);
+    assert_eq!(connected["handle"], "bob");
+    assert!(connected["version"].as_i64() > before, "{connected}");
+
+    // The bot is deleted while X is asked.
+    let new = json!({"bot_name": "short-lived"});
+    let bot = admin.post("/api/v1/bots/create", &new).await.json(201);
+    let bot_id = bot["bot_id"].as_str().unwrap();
+    let back = authorize(&admin, bot_id).await;
+    fake.fault(FaultRule {
+        endpoint: Some(Endpoint::Token),
+        user_id: None,
+        fault: Fault::Slow { ms: 1500 },
+        when: When::Next { times: 1, skip: 0 },
+    });
+    let asked = fake.requests_to(Endpoint::Token).len();
+    let (answer, ()) = futures::join!(browser.get(&back), async {
+        while fake.requests_to(Endpoint::Token).len() == asked {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        let bot = format!("/api/v1/bots/{bot_id}");
+        admin.delete(&bot).await.nothing();
+    });
+    answer.problem(404, "not_found");
+    let sealed = format!("SELECT count(*) FROM botdata WHERE bot_id = '{bot_id}'");
+    assert_eq!(app.number(&sealed), 0);
     let locked = UserChange {
         locked: Some(true),
         ..UserChange::default()

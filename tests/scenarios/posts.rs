@@ -261,10 +261,30 @@ async fn a_request_whose_answer_was_lost_is_not_done_again() {
         let again = create("lost", "done once").await;
         again.problem(409, "idempotency_answer_lost");
     }
+    // One that is refused has done nothing, though its client gives every request the same id.
+    let under_one_id = async |key: Option<&str>, text: &str| {
+        admin
+            .send(Method::POST, &posts, |request| {
+                let body = json!({"text": text, "scheduled_at": "2099-01-01T00:00:00Z"});
+                let request = request.header("x-request-id", "one-for-all").json(&body);
+                match key {
+                    Some(key) => request.header("idempotency-key", key),
+                    None => request,
+                }
+            })
+            .await
+    };
+    under_one_id(None, "without a key").await.json(201);
+    for _ in 0..2 {
+        let refused = under_one_id(Some("refused"), "").await;
+        refused.problem(422, "invalid");
+    }
+    under_one_id(Some("refused"), "corrected").await.json(201);
     // One that died before it had changed anything is done now.
     let died = "INSERT INTO idempotency_keys
             (principal_id, idempotency_key, request_hash, created_at, request_id)
-        SELECT principal_id, 'died', request_hash, created_at, 'died' FROM idempotency_keys";
+        SELECT principal_id, 'died', request_hash, created_at, 'died' FROM idempotency_keys
+        WHERE idempotency_key = 'lost'";
     app.database().execute(died, []).unwrap();
     create("died", "done once").await.json(201);
     assert_eq!(

@@ -227,6 +227,50 @@ async fn new_credentials_do_not_end_a_persons_pause() {
     assert_eq!(scene.texts(), [""; 0]);
 }
 
+/// Pauses the bot while X is slow to say that it may not act, gives it new credentials, and looks
+/// whether it waits for the person all the same.
+async fn paused_meanwhile(scene: &Scene, endpoint: Endpoint) {
+    scene.fake.fault(slow(endpoint, None, 1500));
+    let post_id = scene.schedule("waits for a person").await;
+    let path = |call: &str| format!("/api/v1/bots/{}/{call}", scene.bot_id);
+    let before = scene.fake.requests_to(endpoint).len();
+    scene
+        .meanwhile(async {
+            until("the call", async || {
+                scene.fake.requests_to(endpoint).len() > before
+            })
+            .await;
+            scene.admin.post_nothing(&path("pause")).await.json(200);
+        })
+        .await;
+    let bot = scene.bot().await;
+    assert_eq!(bot["status_code"], "paused_by_person", "{bot}");
+    let bot = scene
+        .replace(&scene.fake.grant(&scene.account.user_id))
+        .await;
+    assert_eq!(bot["status_code"], "paused_by_person", "{bot}");
+    scene.app.run_job("publish").await;
+    assert_eq!(scene.texts(), [""; 0]);
+    scene.admin.post_nothing(&path("resume")).await.json(200);
+    assert_eq!(scene.settle(&post_id).await["state"], "published");
+}
+
+#[tokio::test]
+async fn what_x_says_meanwhile_does_not_take_the_place_of_a_persons_pause() {
+    let scene = Scene::start().await;
+    scene
+        .fake
+        .fault_next(Endpoint::CreatePost, 1, Fault::AccountLocked);
+    paused_meanwhile(&scene, Endpoint::CreatePost).await;
+}
+
+#[tokio::test]
+async fn a_dead_grant_does_not_take_the_place_of_a_persons_pause() {
+    let scene = Scene::start().await;
+    scene.fake.revoke_grants_of(&scene.account.user_id);
+    paused_meanwhile(&scene, Endpoint::Token).await;
+}
+
 #[tokio::test]
 async fn the_rest_of_a_thread_is_cancelled_with_its_bot() {
     let scene = Scene::start().await;

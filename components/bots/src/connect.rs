@@ -84,12 +84,10 @@ pub(crate) async fn callback(context: Context) -> Result<Reply, Problem> {
         .exchange_code(app, &code, &redirect_uri().await?, &verifier)
         .await
         .map_err(refused)?;
-    let account = client
-        .users_me(tokens.access_token.expose())
-        .await
-        .map_err(|error| {
+    let account = credentials::ask_whose(&context, &tokens.access_token, 5)
+        .await?
+        .ok_or_else(|| {
             Problem::unavailable("x_unavailable", "X did not say whose account it is.", 5)
-                .caused_by(error)
         })?;
     let actor = Actor {
         kind: "user",

@@ -14,7 +14,7 @@ use vivesphere_domain::token_refreshes::{self, Ended, Lease};
 use vivesphere_domain::x_spending::{self, Purpose, Spent, price};
 use vivesphere_domain::{Actor, Error, Instant, Principal};
 use vivesphere_http::{Context, Problem, Reply, StatusCode, internal};
-use vivesphere_x_api::{App, CallError, Client, TokenError, Tokens};
+use vivesphere_x_api::{App, CallError, Client, TokenError, Tokens, User};
 
 use crate::wire;
 
@@ -128,14 +128,21 @@ pub(crate) async fn store(
         "data": stored.data(),
         "expected_version": expected_version,
     });
-    let answer: Version = internal::post(
+    let answer: Result<Version, internal::Error> = internal::post(
         "botdata",
         "/internal/botdata/store",
         &body,
         context.request_id(),
     )
-    .await?;
-    Ok(answer.version)
+    .await;
+    match answer {
+        Ok(stored) => Ok(stored.version),
+        // The bot was deleted a moment ago.
+        Err(internal::Error::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
+            Err(Problem::not_found())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[derive(Deserialize)]
@@ -239,26 +246,9 @@ async fn account(
     if let Some(id) = bots::account(&context.db, bot_id, version).await? {
         return Ok(Some(id));
     }
-    let asked = client().await?.users_me(stored.access_token.expose()).await;
-    let user = match asked {
-        Ok(user) => user,
-        Err(CallError::Unauthorized(_)) => return Ok(None),
-        Err(error) => {
-            return Err(Problem::unavailable(
-                "x_unavailable",
-                "X did not say whose account it is.",
-                30,
-            )
-            .caused_by(error));
-        }
+    let Some(user) = ask_whose(context, &stored.access_token, 30).await? else {
+        return Ok(None);
     };
-    let spent = Spent {
-        purpose: Purpose::Account,
-        requests: 1,
-        resources: 1,
-        micro_dollars: price::USER_READ,
-    };
-    x_spending::add(&context.db, spent).await?;
     let account = (user.id.as_str(), user.username.as_str(), version);
     match bots::set_account(&context.db, bot_id, account).await {
         Ok(true) => Ok(Some(user.id)),
@@ -272,6 +262,31 @@ async fn account(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Asks X whose account a token is of; `None` when X does not accept it.
+pub(crate) async fn ask_whose(
+    context: &Context,
+    access_token: &Secret<String>,
+    retry_after: u64,
+) -> Result<Option<User>, Problem> {
+    let user = match client().await?.users_me(access_token.expose()).await {
+        Ok(user) => user,
+        Err(CallError::Unauthorized(_)) => return Ok(None),
+        Err(error) => {
+            let detail = "X did not say whose account it is.";
+            let problem = Problem::unavailable("x_unavailable", detail, retry_after);
+            return Err(problem.caused_by(error));
+        }
+    };
+    let spent = Spent {
+        purpose: Purpose::Account,
+        requests: 1,
+        resources: 1,
+        micro_dollars: price::USER_READ,
+    };
+    x_spending::add(&context.db, spent).await?;
+    Ok(Some(user))
 }
 
 /// A person has stored others while these were being tried: what came of these says nothing of them.
@@ -291,7 +306,7 @@ async fn stop(
     reason: (&str, (&str, &str)),
 ) -> Result<(), Problem> {
     let actor = Actor::new(context.principal()?, context.request_id());
-    if bots::stop(&context.db, &actor, bot_id, version, reason).await? {
+    if bots::stop_unless_replaced(&context.db, &actor, bot_id, version, reason).await? {
         return Ok(());
     }
     Err(credentials_changed())

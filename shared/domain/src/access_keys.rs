@@ -8,7 +8,7 @@ use vivesphere_db::{Database, FromRow, Row, params};
 
 use crate::permissions::{Permission, PermissionSet};
 use crate::time_zone::parse_instant;
-use crate::{Actor, Error, Instant, Listed, Page, Principal, audit, bots, new_id, roles};
+use crate::{Actor, Error, Instant, Listed, Page, Principal, audit, bots, new_id, roles, users};
 
 pub use authentication::{Begun, Grant, Presented, begin_session, effective, present};
 pub(crate) use authentication::{listed_bots, names, note_use};
@@ -175,6 +175,7 @@ pub async fn create(
     let key = KeyText::generate(&new_id())?;
     let access_key_id = key.access_key_id();
     let transaction = db.transaction().await?;
+    users::check_owner(&transaction, principal).await?;
     let count: Option<i64> = transaction
         .query_optional(
             "SELECT count(*) FROM access_keys WHERE owner_id = ?",

@@ -7,7 +7,7 @@ use serde_json::json;
 use vivesphere_crypto::{Sealed, Secret};
 use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
-use crate::{Actor, Error, Instant, Listed, Page, Principal, audit};
+use crate::{Actor, Error, Instant, Listed, Page, Principal, audit, users};
 
 pub use providers::{Check, CheckResult, PROVIDERS, Provider, Shown, provider};
 
@@ -132,6 +132,7 @@ pub async fn store(
 ) -> Result<Apikey, Error> {
     new.check()?;
     let transaction = db.transaction().await?;
+    users::check_owner(&transaction, principal).await?;
     let count: Option<i64> = transaction
         .query_optional(
             "SELECT count(*) FROM apikeys WHERE owner_id = ?",

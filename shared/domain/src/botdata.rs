@@ -93,6 +93,9 @@ pub async fn store(
     check(data)?;
     bots::get(db, principal, bot_id).await?;
     let transaction = db.transaction().await?;
+    if bots::is_gone(&transaction, bot_id).await? {
+        return Err(Error::NotFound);
+    }
     let current: i64 = transaction
         .query_optional(
             "SELECT version FROM botdata WHERE bot_id = ?",

@@ -7,10 +7,13 @@ use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
 use crate::permissions::Permission;
 use crate::time_zone::Zone;
-use crate::{Actor, Error, Instant, Listed, Page, Principal, Scope, audit, new_id, personas};
+use crate::{
+    Actor, Error, Instant, Listed, Page, Principal, Scope, audit, new_id, personas, users,
+};
 
 pub use status::{
-    account, connected, pause_or_resume, renewed, reserve_account, set_account, set_status, stop,
+    account, connected, pause_or_resume, renewed, reserve_account, set_account, stop,
+    stop_unless_replaced,
 };
 
 /// X's own ceiling of posts a day for an account.
@@ -147,6 +150,7 @@ pub async fn create(
     let name = new.bot_name.clone().unwrap_or_default();
     let bot_id = new_id();
     let transaction = db.transaction().await?;
+    users::check_owner(&transaction, principal).await?;
     if let Some(Some(persona_id)) = &new.persona_id {
         personas::check_link(&transaction, principal, persona_id, "").await?;
     }
@@ -207,6 +211,23 @@ pub async fn get_writable(
         }
         _ => Ok(bot),
     }
+}
+
+/// Whether a bot has been deleted. Under the write lock: what was read before may have changed.
+///
+/// # Errors
+/// Storage.
+pub(crate) async fn is_gone(
+    transaction: &Transaction,
+    bot_id: &str,
+) -> Result<bool, vivesphere_db::Error> {
+    let there: Option<i64> = transaction
+        .query_optional(
+            "SELECT 1 FROM bots WHERE bot_id = ? AND deleted_at IS NULL",
+            params![bot_id],
+        )
+        .await?;
+    Ok(there.is_none())
 }
 
 /// Bots by age: one's own, or another's with `bots:read_all`.
@@ -326,6 +347,9 @@ pub async fn delete(
     get_writable(db, principal, bot_id).await?;
     let now = Instant::now().unix_millis();
     let transaction = db.transaction().await?;
+    if is_gone(&transaction, bot_id).await? {
+        return Err(Error::NotFound);
+    }
     transaction
         .execute("DELETE FROM botdata WHERE bot_id = ?", params![bot_id])
         .await?;

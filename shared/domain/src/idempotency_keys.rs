@@ -9,10 +9,12 @@ use crate::Instant;
 const ABANDONED_MILLISECONDS: i64 = 60_000;
 
 /// Whether the request that holds a key has changed something: every change writes an audit row in
-/// its own transaction, under the request's id. Looked for from five seconds before the key was taken,
-/// since clocks are set.
+/// its own transaction, under the request's id. That id is the client's, who may have given it to
+/// requests before: only rows after the key was taken count. Their time, from five seconds before since
+/// clocks are set, is what they are found by.
 const DONE: &str = "EXISTS (SELECT 1 FROM audit_log a
     WHERE a.occurred_at >= idempotency_keys.created_at - 5000
+        AND a.audit_id > idempotency_keys.audit_after
         AND a.request_id = idempotency_keys.request_id)";
 
 /// How long an answer is kept: a day.
@@ -56,11 +58,12 @@ pub async fn take(
         .query_optional(
             &format!(
                 "INSERT INTO idempotency_keys
-                    (principal_id, idempotency_key, request_hash, created_at, request_id)
-                 VALUES (?1, ?2, ?3, ?4, ?7)
+                    (principal_id, idempotency_key, request_hash, created_at, request_id, audit_after)
+                 VALUES (?1, ?2, ?3, ?4, ?7, (SELECT coalesce(max(audit_id), 0) FROM audit_log))
                  ON CONFLICT (principal_id, idempotency_key) DO UPDATE SET
                     request_hash = excluded.request_hash, created_at = excluded.created_at,
-                    request_id = excluded.request_id, status = NULL, body = NULL
+                    request_id = excluded.request_id, audit_after = excluded.audit_after,
+                    status = NULL, body = NULL
                  WHERE created_at < ?4 - ?5
                     OR (status IS NULL AND request_hash = excluded.request_hash
                         AND created_at < ?4 - ?6 AND NOT {DONE})

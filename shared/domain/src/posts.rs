@@ -99,6 +99,9 @@ pub async fn schedule(
         (PostState::Scheduled, "post.scheduled")
     };
     let transaction = db.transaction().await?;
+    if bots::is_gone(&transaction, bot_id).await? {
+        return Err(Error::NotFound);
+    }
     transaction
         .execute(
             "INSERT INTO posts (post_id, bot_id, created_by, state, scheduled_at,
@@ -170,7 +173,7 @@ impl Locked {
     }
 }
 
-/// Reads the post under the write lock. Refuses a stale version.
+/// Reads the post under the write lock. Refuses a stale version, and a bot that was deleted.
 async fn lock(
     transaction: &Transaction,
     post_id: &str,
@@ -180,7 +183,8 @@ async fn lock(
         .query_optional(
             "SELECT state, version, scheduled_at, requires_approval, approval_requested_at,
                 next_attempt_at
-             FROM posts WHERE post_id = ?",
+             FROM posts WHERE post_id = ? AND EXISTS (SELECT 1 FROM bots b
+                WHERE b.bot_id = posts.bot_id AND b.deleted_at IS NULL)",
             params![post_id],
         )
         .await?;

@@ -293,6 +293,22 @@ pub async fn delete(
     Ok(())
 }
 
+/// Refuses what a user who was deleted a moment ago would come to own.
+pub(crate) async fn check_owner(
+    transaction: &Transaction,
+    principal: &Principal,
+) -> Result<(), Error> {
+    let there: Option<i64> = transaction
+        .query_optional(
+            "SELECT 1 FROM users WHERE user_id = ?",
+            params![principal.id.as_str()],
+        )
+        .await?;
+    there
+        .map(drop)
+        .ok_or_else(|| Error::Forbidden("You have been deleted a moment ago.".to_owned()))
+}
+
 async fn get_in(transaction: &Transaction, user_id: &str) -> Result<User, Error> {
     transaction
         .query_optional(

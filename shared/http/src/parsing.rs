@@ -53,10 +53,11 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-/// 400 for a query or a form that cannot be read.
-pub(crate) fn refuse(what: &str, error: &impl std::fmt::Display) -> Problem {
+/// 400 for a query or a form that cannot be read, with the field's name where serde does not say it.
+pub(crate) fn refuse(what: &str, name: Option<&str>, error: &impl std::fmt::Display) -> Problem {
     let text = error.to_string();
     let (field, detail) = explain(&text);
+    let field = field.or(name);
     let field = field.map_or_else(|| "a value".to_owned(), |field| format!("`{field}`"));
     Problem::malformed(format!("The {what} cannot be read: {field} {detail}."))
 }
@@ -94,9 +95,15 @@ fn explain(text: &str) -> (Option<&str>, String) {
     }
     match text.rsplit_once(", expected ") {
         Some((_, wanted)) => (None, format!("must be {}", for_people(wanted))),
+        None if NOT_NUMBERS.iter().any(|reason| text.starts_with(reason)) => {
+            (None, format!("must be {}", for_people("i64")))
+        }
         None => (None, "cannot be read".to_owned()),
     }
 }
+
+/// What Rust says of a text that is to be a whole number.
+const NOT_NUMBERS: [&str; 3] = ["invalid digit", "cannot parse integer", "number too "];
 
 /// serde speaks of Rust's types.
 fn for_people(wanted: &str) -> &str {

@@ -10,10 +10,7 @@ use crate::{Actor, Error, Instant, Principal, audit};
 const BY_PERSON: (&str, &str) = ("paused_by_person", "Paused by a person.");
 
 /// Sets the status, with the reason that people are shown. Does nothing to a deleted bot.
-///
-/// # Errors
-/// Storage.
-pub async fn set_status(
+async fn set_status(
     transaction: &Transaction,
     actor: &Actor,
     bot_id: &str,
@@ -21,14 +18,17 @@ pub async fn set_status(
     reason: Option<(&str, &str)>,
 ) -> Result<(), Error> {
     let (code, detail) = reason.unzip();
-    transaction
-        .execute(
+    let changed: Option<i64> = transaction
+        .query_optional(
             "UPDATE bots SET status = ?2, status_code = ?3, status_detail = ?4,
                 version = version + 1, updated_at = ?5
-             WHERE bot_id = ?1 AND deleted_at IS NULL",
+             WHERE bot_id = ?1 AND deleted_at IS NULL RETURNING 1",
             params![bot_id, status, code, detail, Instant::now().unix_millis()],
         )
         .await?;
+    if changed.is_none() {
+        return Ok(());
+    }
     let detail = json!({"status": status, "code": code});
     audit::record(transaction, actor, "bot.status_changed", bot_id, &detail).await?;
     Ok(())
@@ -84,25 +84,47 @@ pub async fn connected(
             params![bot_id],
         )
         .await?;
-    let paused: Option<i64> = transaction
-        .query_optional(
-            "SELECT 1 FROM bots WHERE bot_id = ? AND status_code = ?",
-            params![bot_id, BY_PERSON.0],
-        )
-        .await?;
-    if paused.is_none() {
+    if !is_paused_by_person(&transaction, bot_id).await? {
         set_status(&transaction, actor, bot_id, "active", None).await?;
     }
     transaction.commit().await?;
     Ok(())
 }
 
-/// Stops a bot whose credentials of this version do not work (0: there are none), unless others
-/// have been stored since. Gives back whether it did.
+async fn is_paused_by_person(transaction: &Transaction, bot_id: &str) -> Result<bool, Error> {
+    let paused: Option<i64> = transaction
+        .query_optional(
+            "SELECT 1 FROM bots WHERE bot_id = ? AND status_code = ?",
+            params![bot_id, BY_PERSON.0],
+        )
+        .await?;
+    Ok(paused.is_some())
+}
+
+/// Stops a bot that X or its credentials do not let act. One that a person has paused stays as it
+/// is: new credentials would set going what nobody has resumed, and what stops it is found again then.
 ///
 /// # Errors
 /// Storage.
 pub async fn stop(
+    transaction: &Transaction,
+    actor: &Actor,
+    bot_id: &str,
+    status: &str,
+    reason: (&str, &str),
+) -> Result<(), Error> {
+    if is_paused_by_person(transaction, bot_id).await? {
+        return Ok(());
+    }
+    set_status(transaction, actor, bot_id, status, Some(reason)).await
+}
+
+/// As [`stop`], for a bot whose credentials of this version do not work (0: there are none), unless
+/// others have been stored since. Gives back whether none have.
+///
+/// # Errors
+/// Storage.
+pub async fn stop_unless_replaced(
     db: &Database,
     actor: &Actor,
     bot_id: &str,
@@ -112,7 +134,7 @@ pub async fn stop(
     let transaction = db.transaction().await?;
     let current = stored_version(&transaction, bot_id).await? == credentials_version;
     if current {
-        set_status(&transaction, actor, bot_id, status, Some(reason)).await?;
+        stop(&transaction, actor, bot_id, status, reason).await?;
     }
     transaction.commit().await?;
     Ok(current)
@@ -214,7 +236,9 @@ async fn write_account(
     };
     transaction
         .execute(
-            "UPDATE bots SET x_user_id = ?2, handle = ?3, account_version = ?5, updated_at = ?4
+            "UPDATE bots SET x_user_id = ?2, handle = ?3, account_version = ?5,
+                version = version + (x_user_id IS NOT ?2 OR handle IS NOT ?3),
+                updated_at = iif(x_user_id IS NOT ?2 OR handle IS NOT ?3, ?4, updated_at)
              WHERE bot_id = ?1 AND deleted_at IS NULL",
             params![
                 bot_id,

@@ -23,7 +23,7 @@ pub struct Assignment {
 /// A rule that the text will be held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rule {
-    /// Stable, snake_case; where something refuses the text, also the refusal's code.
+    /// Stable, snake_case.
     pub rule: &'static str,
     /// Whose rule it is: `x`, `persona` or `vivesphere`.
     pub source: &'static str,

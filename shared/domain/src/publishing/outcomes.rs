@@ -131,8 +131,8 @@ pub(super) async fn apply(
         }
         Effect::LookAt(at) => (PostEvent::BecameUnknown, Some(at.unix_millis()), 0),
         Effect::PauseBot => {
-            let reason = Some((outcome.code.as_str(), outcome.detail.as_str()));
-            bots::set_status(transaction, actor, bot_id, "paused", reason).await?;
+            let reason = (outcome.code.as_str(), outcome.detail.as_str());
+            bots::stop(transaction, actor, bot_id, "paused", reason).await?;
             (PostEvent::Deferred, Some(now), 0)
         }
         Effect::BotWaits(until) => {
@@ -148,7 +148,7 @@ pub(super) async fn apply(
     let impossible = |error: InvalidTransition| Error::Internal(error.to_string());
     let mut state = next(from, event).map_err(impossible)?;
     let mut next_attempt_at = next_attempt_at;
-    if state == PostState::Scheduled && is_gone(transaction, bot_id).await? {
+    if state == PostState::Scheduled && bots::is_gone(transaction, bot_id).await? {
         // As what waited when its bot was deleted.
         state = next(state, PostEvent::Cancel).map_err(impossible)?;
         next_attempt_at = None;
@@ -183,17 +183,6 @@ pub(super) async fn apply(
     let detail = json!({"code": outcome.code});
     audit::record(transaction, actor, action, post_id, &detail).await?;
     Ok(())
-}
-
-/// Whether the bot was deleted while its call was under way.
-async fn is_gone(transaction: &Transaction, bot_id: &str) -> Result<bool, Error> {
-    let gone: Option<i64> = transaction
-        .query_optional(
-            "SELECT 1 FROM bots WHERE bot_id = ? AND deleted_at IS NOT NULL",
-            params![bot_id],
-        )
-        .await?;
-    Ok(gone.is_some())
 }
 
 /// Notes a part's id on X. Gives back whether the whole post is out. The next part begins with
