@@ -47,7 +47,7 @@ pub enum Command {
 /// `vivesphere job …`.
 #[derive(Debug, Subcommand)]
 pub enum JobCommand {
-    /// Fire one scheduled component now, once, and print what came back.
+    /// Fire one scheduled component now, once, and say whether it went well.
     Run(JobArguments),
 }
 
@@ -162,6 +162,9 @@ pub struct DoctorArguments {
     /// Where databases and stores are kept [default: .spin beside the manifest].
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+    /// Where databases and stores really live.
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    pub runtime_config_file: Option<PathBuf>,
 }
 
 /// `vivesphere backup`. Keys are never part of a backup.
@@ -216,12 +219,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Doctor(arguments) => {
-            let report = crate::doctor::examine(
-                &arguments.from,
-                &arguments.listen,
-                arguments.state_dir.as_deref(),
-                Path::new(".env"),
-            );
+            let report = crate::doctor::examine(&crate::doctor::Asked {
+                from: &arguments.from,
+                listen: &arguments.listen,
+                state_dir: arguments.state_dir.as_deref(),
+                runtime_config: arguments.runtime_config_file.as_deref(),
+                dotenv: Path::new(".env"),
+            });
             print!("{report}");
             Ok(if report.is_healthy() {
                 ExitCode::SUCCESS

@@ -2,13 +2,13 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use croner::Cron;
-use croner::parser::{CronParser, Seconds};
+use croner::parser::{CronParser, Seconds, Year};
 use tokio::sync::watch;
 use vivesphere_wasi::StoreData;
 use wasmtime::component::InstancePre;
@@ -62,7 +62,13 @@ impl Scheduled {
     }
 }
 
-/// Reads an expression of six or seven fields, seconds first.
+/// How long is slept before the clock is looked at again: somebody may set it.
+const LOOK: Duration = Duration::from_secs(5);
+/// A clock that is behind by more than this has been set back; by less, a timer was early.
+const SET_BACK: TimeDelta = TimeDelta::seconds(1);
+
+/// Reads an expression of six or seven fields, seconds first. Where both a day of the month and a
+/// day of the week are given, both must be met, as in Spin's trigger.
 pub(crate) fn parse(expression: &str) -> anyhow::Result<Cron> {
     let fields = expression.split_whitespace().count();
     if !(6..=7).contains(&fields) {
@@ -70,15 +76,23 @@ pub(crate) fn parse(expression: &str) -> anyhow::Result<Cron> {
             "the cron expression `{expression}` must have six or seven fields, seconds first"
         ));
     }
-    let parser = CronParser::builder().seconds(Seconds::Required).build();
-    parser
+    CronParser::builder()
+        .seconds(Seconds::Required)
+        .year(Year::Optional)
+        .dom_and_dow(true)
+        .build()
         .parse(expression)
-        .or_else(|_| Cron::from_str(expression))
         .map_err(|error| anyhow!("the cron expression `{expression}` cannot be read: {error}"))
 }
 
+/// Whether a moment that has been is far ahead now.
+fn is_set_back(now: DateTime<Utc>, been: DateTime<Utc>) -> bool {
+    now + SET_BACK < been
+}
+
 /// Wakes the component at each moment of the expression until the host stops. A moment at which
-/// the tick before still runs is left out; a failed tick changes nothing for the next.
+/// the tick before still runs is left out; a failed tick changes nothing for the next. A clock that
+/// is set changes when the moments come, and no more.
 pub(crate) async fn serve(scheduled: Scheduled, cron: Cron, mut stopped: watch::Receiver<bool>) {
     let component = &scheduled.grants.id;
     let mut after = Utc::now();
@@ -87,10 +101,22 @@ pub(crate) async fn serve(scheduled: Scheduled, cron: Cron, mut stopped: watch::
             tracing::warn!(%component, "the schedule has no further moment");
             return;
         };
-        let wait = (due - Utc::now()).to_std().unwrap_or_default();
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+        let now = Utc::now();
+        if is_set_back(now, after) {
+            tracing::warn!(%component, "the clock was set back; the schedule begins anew");
+            after = now;
+            continue;
+        }
+        if let Ok(wait) = (due - now).to_std()
+            && !wait.is_zero()
+        {
+            tokio::select! {
+                () = tokio::time::sleep(wait.min(LOOK)) => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            }
+            if wait > LOOK {
+                continue;
+            }
         }
         if let Err(error) = scheduled.run(due).await {
             tracing::error!(%component, "the tick failed: {error:#}");
@@ -105,7 +131,7 @@ pub(crate) async fn serve(scheduled: Scheduled, cron: Cron, mut stopped: watch::
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::*;
 
     #[test]
     fn six_and_seven_fields_are_read_and_others_refused() {
@@ -113,6 +139,34 @@ mod tests {
         assert!(parse("0 17 * * * * 2030").is_ok());
         for refused in ["* * * * *", "", "61 * * * * *", "a b c d e f"] {
             assert!(parse(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_day_of_the_month_and_one_of_the_week_are_both_met() {
+        let from = DateTime::from_timestamp(1_795_435_200, 0).unwrap_or_default();
+        let next = |expression: &str| {
+            let cron = parse(expression).expect("an expression");
+            cron.find_next_occurrence(&from, false)
+                .expect("a moment")
+                .to_string()
+        };
+        assert_eq!(next("0 30 6 13 * FRI"), "2027-08-13 06:30:00 UTC");
+        assert_eq!(next("0 30 6 13 * *"), "2026-12-13 06:30:00 UTC");
+    }
+
+    #[test]
+    fn a_timer_that_was_early_is_no_clock_that_was_set() {
+        let been = Utc::now();
+        for (milliseconds, set) in [
+            (0, false),
+            (-900, false),
+            (-1100, true),
+            (-3_600_000, true),
+            (5000, false),
+        ] {
+            let now = been + TimeDelta::milliseconds(milliseconds);
+            assert_eq!(is_set_back(now, been), set, "{milliseconds}");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::manifest::Manifest;
+use crate::{runtime_config, state_files};
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,10 +93,25 @@ impl fmt::Display for Report {
     }
 }
 
+/// What is to be looked at, as `up` would take it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The manifest, or the folder that holds `spin.toml`.
+    pub from: &'a Path,
+    /// The address that would be listened on.
+    pub listen: &'a str,
+    /// Where the state is, unless it is where it always is.
+    pub state_dir: Option<&'a Path>,
+    /// The runtime configuration, which may put the state elsewhere.
+    pub runtime_config: Option<&'a Path>,
+    /// The file of secrets.
+    pub dotenv: &'a Path,
+}
+
 /// Looks at the machine and at the application. Nothing is changed.
-pub fn examine(from: &Path, listen: &str, state_dir: Option<&Path>, dotenv: &Path) -> Report {
+pub fn examine(asked: &Asked<'_>) -> Report {
     let mut findings = Vec::new();
-    match Manifest::read(from, None) {
+    match Manifest::read(asked.from, None) {
         Ok(manifest) => {
             findings.push(Finding::good(format!(
                 "manifest: {}",
@@ -103,11 +119,29 @@ pub fn examine(from: &Path, listen: &str, state_dir: Option<&Path>, dotenv: &Pat
             )));
             findings.extend(machine::examine(&manifest.folder));
             findings.push(place::built(&manifest));
-            let default = manifest.folder.join(".spin");
-            let state_dir = state_dir.unwrap_or(&default);
-            findings.push(place::state_dir(state_dir));
-            findings.push(place::disk(state_dir));
-            findings.extend(place::secrets(&manifest, dotenv, state_dir));
+            let runtime = match asked.runtime_config.map(runtime_config::read).transpose() {
+                Ok(runtime) => runtime.unwrap_or_default(),
+                Err(error) => {
+                    findings.push(Finding::missing(
+                        format!("runtime configuration: {error:#}"),
+                        "correct the file, or name another with --runtime-config-file FILE",
+                    ));
+                    runtime_config::Loaded::default()
+                }
+            };
+            let state_dir = asked
+                .state_dir
+                .map(Path::to_owned)
+                .or(runtime.state_dir)
+                .unwrap_or_else(|| manifest.folder.join(".spin"));
+            for folder in state_files::folders(&state_dir, &runtime.config) {
+                findings.push(place::state_folder(&folder));
+            }
+            let database = state_files::default_database(&state_dir, &runtime.config);
+            findings.extend(place::database(&database));
+            let beside = database.parent().unwrap_or(&state_dir);
+            findings.push(place::disk(beside));
+            findings.extend(place::secrets(&manifest, asked.dotenv, &database));
         }
         Err(error) => {
             findings.push(Finding::missing(
@@ -117,6 +151,6 @@ pub fn examine(from: &Path, listen: &str, state_dir: Option<&Path>, dotenv: &Pat
             findings.extend(machine::examine(Path::new(".")));
         }
     }
-    findings.push(place::port(listen));
+    findings.push(place::port(asked.listen));
     Report(findings)
 }

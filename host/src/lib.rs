@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod dotenv;
 mod engine;
 mod files;
+mod first_bytes;
 mod handler;
 mod instance;
 mod interfaces;

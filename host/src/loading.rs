@@ -219,12 +219,8 @@ impl Loading {
 
 impl<'a> Common<'a> {
     fn new(options: &'a Options) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&options.state_dir).with_context(|| {
-            format!(
-                "cannot use the state directory {}",
-                options.state_dir.display()
-            )
-        })?;
+        let folders = state_files::folders(&options.state_dir, &options.runtime_config);
+        state_files::create(&folders)?;
         Ok(Self {
             options,
             stores: Arc::new(stores(options)?),

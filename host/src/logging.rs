@@ -19,7 +19,10 @@ pub fn start(quiet: bool) {
             .and_then(|text| text.parse().ok())
             .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // When nobody reads the log any more, that is not told either: telling it would panic.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     let lines = if std::io::stderr().is_terminal() {
         lines.with_target(false).boxed()
     } else {

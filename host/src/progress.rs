@@ -1,6 +1,7 @@
 //! What the host tells a person while it works, and once it is ready.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 use crate::application::{Application, HttpRoute};
@@ -26,7 +27,8 @@ impl Progress {
     /// A step that begins now, such as `Building` the components.
     pub fn step(self, verb: &str, what: &str) {
         if !self.quiet {
-            eprintln!("{verb:>12} {what}");
+            // A reader that left is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "{verb:>12} {what}");
         }
     }
 }

@@ -15,14 +15,18 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::application::Options;
 use crate::cron;
+use crate::first_bytes::FirstBytes;
 use crate::lifecycle::Lifecycle;
 use crate::loading::{Loading, OnSchedule};
 
 pub use crate::loading::Loaded;
 use crate::requests::Requests;
 
-/// How long a client may take to send a request's head, and to send anything at first.
+/// How long a client may take to send a request's head, and what tells HTTP/1 from HTTP/2 before it.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a client of HTTP/2 is asked whether it is still there, and how long it may take to say
+/// so. One of HTTP/1 that asks for nothing is left after [`HEAD_TIMEOUT`].
+const PING: Duration = Duration::from_secs(20);
 
 /// How many pieces of work a thread does before it looks for news from the network. A component
 /// that computes is a piece of work of 10 ms each time: with tokio's 61, a few of them would
@@ -218,13 +222,17 @@ async fn serve_connection(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT);
-    builder.http2().timer(TokioTimer::new());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
     let service = service_fn(move |request| {
         let requests = requests.clone();
         async move { Ok::<_, std::convert::Infallible>(requests.answer(request, client).await) }
     });
     let connection = builder
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(FirstBytes::new(stream, HEAD_TIMEOUT)), service)
         .into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!("a connection ended: {error}");

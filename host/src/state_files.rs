@@ -1,8 +1,11 @@
 //! The SQLite files that an application's state is made of.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::application::{KeyValueStore, RuntimeConfig};
@@ -82,6 +85,21 @@ pub(crate) fn with_companions(path: &Path) -> [PathBuf; 4] {
         name.push(suffix);
         PathBuf::from(name)
     })
+}
+
+/// Makes the folders that are not there yet, private to the user.
+///
+/// # Errors
+/// When one cannot be made.
+pub(crate) fn create(folders: &[PathBuf]) -> anyhow::Result<()> {
+    for folder in folders {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| format!("cannot create the state's folder {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// The folders that hold an application's state.

@@ -132,5 +132,29 @@ fn a_database_that_cannot_be_read() {
     .unwrap();
     let (healthy, text) = doctor(folder.path(), "127.0.0.1:0", |_| {});
     assert!(!healthy);
-    contains(&text, "the database cannot be read in");
+    contains(&text, "the database cannot be read: ");
+}
+
+#[test]
+fn a_state_that_lies_elsewhere_is_looked_at_there() {
+    let folder = place();
+    let config = "[sqlite_database.default]\ntype = \"spin\"\npath = \"data/app.db\"\n";
+    std::fs::write(folder.path().join("runtime-config.toml"), config).unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    std::fs::write(folder.path().join("data/app.db"), "no database".repeat(99)).unwrap();
+    let configured = |command: &mut Command| {
+        command.env("RUNTIME_CONFIG_FILE", "runtime-config.toml");
+    };
+    let (healthy, text) = doctor(folder.path(), "127.0.0.1:0", configured);
+    assert!(!healthy);
+    contains(&text, "data/app.db");
+    let (_, text) = doctor(folder.path(), "127.0.0.1:0", |command| {
+        command.args(["--runtime-config-file", "nowhere.toml"]);
+    });
+    contains(&text, "MISSING  runtime configuration: cannot read");
+    let (healthy, text) = doctor(folder.path(), "127.0.0.1:0", |command| {
+        command.args(["--state-dir", "spin.toml"]);
+    });
+    assert!(!healthy);
+    contains(&text, "it is not a folder");
 }

@@ -217,3 +217,56 @@ fn quiet_says_nothing() {
     assert_eq!((code, said.as_str()), (Some(0), ""));
     assert!(!folder.path().join(".spin").exists());
 }
+
+#[test]
+fn a_database_that_lies_elsewhere_gets_its_folder() {
+    let folder = place();
+    let config = "[sqlite_database.default]\ntype = \"spin\"\npath = \"data/below/app.db\"\n";
+    std::fs::write(folder.path().join("runtime-config.toml"), config).unwrap();
+    let mut up = Up::start(
+        folder.path(),
+        &["--runtime-config-file", "runtime-config.toml"],
+    );
+    up.until_ready();
+    let data = folder.path().join("data/below").metadata().unwrap();
+    assert_eq!(data.permissions().mode() & 0o777, 0o700);
+    up.signal("-TERM");
+    assert_eq!(up.end().0, Some(0));
+}
+
+#[test]
+fn a_start_that_cannot_have_its_state_makes_no_secrets() {
+    let folder = place();
+    std::fs::write(folder.path().join("a-file"), "").unwrap();
+    let (code, said) = Up::start(folder.path(), &["--state-dir", "a-file"]).end();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("a-file") && !said.contains("password"),
+        "{said}"
+    );
+    assert!(!folder.path().join(".env").exists());
+}
+
+#[test]
+fn who_no_longer_reads_what_it_says_does_not_stop_it() {
+    let folder = place();
+    let mut up = Up::start(folder.path(), &[]);
+    let (_, address) = up.until_ready();
+    let Up {
+        mut child,
+        output,
+        errors,
+    } = up;
+    drop((output, errors));
+    assert_eq!(status_line(&address), "HTTP/1.1 404 Not Found");
+    let mut half = TcpStream::connect(&address).unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n").unwrap();
+    let killed = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let _ = half.write_all(b"connection: close\r\n\r\n");
+    drop(half);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -1,7 +1,6 @@
 //! From arguments to an application whose every value is known.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -137,23 +136,15 @@ impl Prepared {
         secrets::generate_missing(variables, &mut self.providers, &self.dotenv, &database)
     }
 
-    /// Creates the state directory, private to the user, and keeps restores away from it as long
-    /// as the answer is held.
+    /// Creates the folders of the state, private to the user, and keeps restores away from them as
+    /// long as the answer is held.
     ///
     /// # Errors
-    /// When it cannot be created, or is being restored.
+    /// When one cannot be created, or is being restored.
     pub(super) fn open_state(&self) -> anyhow::Result<StateLock> {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.state_dir)
-            .with_context(|| {
-                format!(
-                    "cannot create the state directory {}",
-                    self.state_dir.display()
-                )
-            })?;
-        StateLock::shared(&state_files::folders(&self.state_dir, &self.runtime_config))
+        let folders = state_files::folders(&self.state_dir, &self.runtime_config);
+        state_files::create(&folders)?;
+        StateLock::shared(&folders)
     }
 
     /// The application with every template filled in. `base_url` is where it is reached:

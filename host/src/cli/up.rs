@@ -36,12 +36,12 @@ pub(super) fn run(arguments: &UpArguments) -> anyhow::Result<ExitCode> {
     let address = listener
         .local_addr()
         .context("cannot tell the address listened on")?;
+    let _state = prepared.open_state()?;
     let generated = prepared.generate_secrets()?;
     if let (Some(generated), false) = (&generated, quiet) {
         let username = prepared.admin_username();
         say(&secrets_report(generated, &username, prepared.dotenv()));
     }
-    let _state = prepared.open_state()?;
     let application = prepared.application(&base_url(address))?;
     let mut options = options(&prepared, &arguments.application, application);
     options.listen = address;

@@ -34,15 +34,20 @@ pub(super) fn built(manifest: &Manifest) -> Finding {
     )
 }
 
-pub(super) fn state_dir(state_dir: &Path) -> Finding {
-    let shown = state_dir.display();
-    let failed = |what: &str, error: &dyn std::fmt::Display| {
-        Finding::missing(
-            format!("state: {what} {shown}: {error}"),
-            "choose another folder with --state-dir DIR, or make this one yours",
-        )
-    };
-    let Some(existing) = nearest_existing(state_dir) else {
+fn state_failed(what: &str, place: &Path, error: &dyn std::fmt::Display) -> Finding {
+    Finding::missing(
+        format!("state: {what} {}: {error}", place.display()),
+        "choose another folder with --state-dir DIR, or make this one yours",
+    )
+}
+
+pub(super) fn state_folder(folder: &Path) -> Finding {
+    let shown = folder.display();
+    let failed = |what: &str, error: &dyn std::fmt::Display| state_failed(what, folder, error);
+    if folder.exists() && !folder.is_dir() {
+        return failed("there is no place for", &"it is not a folder");
+    }
+    let Some(existing) = nearest_existing(folder) else {
         return failed("there is no place for", &"no folder above it exists");
     };
     // SQLite itself says whether it can work there: locks fail on some network file systems.
@@ -62,16 +67,23 @@ pub(super) fn state_dir(state_dir: &Path) -> Finding {
     if let Err(error) = opened {
         return failed("SQLite cannot work in", &error);
     }
-    let database = state_dir.join("sqlite_db.db");
-    if database.exists() {
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let looked = rusqlite::Connection::open_with_flags(&database, flags)
-            .and_then(|connection| connection.query_row("PRAGMA schema_version", [], |_| Ok(())));
-        if let Err(error) = looked {
-            return failed("the database cannot be read in", &error);
-        }
-    }
     Finding::good(format!("state: {shown} is writable and SQLite works there"))
+}
+
+/// The database, if it is there and cannot be read.
+pub(super) fn database(database: &Path) -> Option<Finding> {
+    if !database.exists() {
+        return None;
+    }
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let looked = rusqlite::Connection::open_with_flags(database, flags)
+        .and_then(|connection| connection.query_row("PRAGMA schema_version", [], |_| Ok(())));
+    let error = looked.err()?;
+    Some(state_failed(
+        "the database cannot be read:",
+        database,
+        &error,
+    ))
 }
 
 pub(super) fn disk(state_dir: &Path) -> Finding {
@@ -96,7 +108,7 @@ pub(super) fn disk(state_dir: &Path) -> Finding {
     }
 }
 
-pub(super) fn secrets(manifest: &Manifest, dotenv_path: &Path, state_dir: &Path) -> Vec<Finding> {
+pub(super) fn secrets(manifest: &Manifest, dotenv_path: &Path, database: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     match dotenv::exposure(dotenv_path) {
         Ok(None) if dotenv_path.exists() => {
@@ -146,8 +158,7 @@ pub(super) fn secrets(manifest: &Manifest, dotenv_path: &Path, state_dir: &Path)
             ));
         }
     }
-    let database = state_dir.join("sqlite_db.db");
-    match secrets::plan(&manifest.variables, &providers, dotenv_path, &database) {
+    match secrets::plan(&manifest.variables, &providers, dotenv_path, database) {
         Ok(missing) if missing.is_empty() => {
             findings.push(Finding::good(
                 "secrets: every required variable has a value",

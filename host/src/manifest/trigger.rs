@@ -204,6 +204,7 @@ fn cron_expression(entry: &Entry<'_>) -> Option<String> {
     let parser = CronParser::builder()
         .seconds(Seconds::Required)
         .year(Year::Optional)
+        .dom_and_dow(true)
         .build();
     match parser.parse(&text) {
         Ok(_) => Some(text),
