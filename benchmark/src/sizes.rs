@@ -1,29 +1,27 @@
 //! The components' files.
 
-use anyhow::Context as _;
+use anyhow::ensure;
 
 use crate::cargo;
 use crate::table::{Table, Wanted};
 
-const COMPONENTS: [&str; 6] = [
-    "auth",
-    "bots",
-    "botdata",
-    "publisher",
-    "scheduler",
-    "health",
-];
-
-/// Each in MB (10⁶ bytes).
+/// Each in MB (10⁶ bytes), the largest first.
 pub(crate) fn measure(table: &mut Table) -> anyhow::Result<()> {
     let folder = cargo::repository().join("target/wasm32-wasip2/release");
-    for name in COMPONENTS {
-        let file = folder.join(format!("{name}.wasm"));
-        let bytes = std::fs::metadata(&file)
-            .with_context(|| file.display().to_string())?
-            .len();
-        let megabytes = bytes as f64 / 1e6;
-        table.add(format!("{name}.wasm"), megabytes, "MB", Wanted::AtMost(1.5));
+    let mut files = Vec::new();
+    for component in std::fs::read_dir(cargo::repository().join("components"))? {
+        let name = component?.file_name().to_string_lossy().replace('-', "_");
+        let name = format!("{name}.wasm");
+        let file = folder.join(&name);
+        // Some folders are several components.
+        if let Ok(found) = std::fs::metadata(&file) {
+            files.push((found.len() as f64 / 1e6, name));
+        }
+    }
+    files.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ensure!(files.len() > 10, "no components in {}", folder.display());
+    for (megabytes, name) in files {
+        table.add(name, megabytes, "MB", Wanted::AtMost(1.5));
     }
     Ok(())
 }

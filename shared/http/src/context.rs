@@ -146,7 +146,7 @@ impl Context {
             ));
         }
         serde_urlencoded::from_bytes(&self.body)
-            .map_err(|error| parsing::refuse("form", None, &error))
+            .map_err(|error| parsing::refuse("form", None, &error.to_string()))
     }
 
     /// The version of `If-Match: "<version>"`, if it was sent; `*` matches any.
@@ -182,17 +182,14 @@ impl Context {
 
 fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     serde_urlencoded::from_str(query).map_err(|error| {
-        // serde names a field that is missing, unknown or there twice, but not the one whose value it
-        // cannot read: that is the one which fails alone in the same way.
+        // serde names a field that is missing, unknown or there twice, but not the one whose value
+        // it cannot read: that is the one which fails alone in the same way.
         let text = error.to_string();
-        let alone = |pair: &&str| {
-            serde_urlencoded::from_str::<T>(pair).is_err_and(|other| other.to_string() == text)
-        };
-        let name = query
-            .split('&')
-            .find(alone)
-            .and_then(|pair| pair.split('=').next());
-        parsing::refuse("query", name, &error)
+        let name = query.split('&').find(|pair| {
+            let alone = serde_urlencoded::from_str::<T>(pair);
+            alone.is_err_and(|other| other.to_string() == text)
+        });
+        parsing::refuse("query", name, &text)
     })
 }
 

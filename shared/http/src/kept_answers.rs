@@ -20,10 +20,10 @@ const BYTES: usize = 1 << 20;
 
 /// Whose answer to what.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Key(String);
+struct Key(String);
 
 impl Key {
-    pub(crate) fn new(principal: &Principal, uri: &Uri) -> Self {
+    fn new(principal: &Principal, uri: &Uri) -> Self {
         let path = uri.path_and_query().map_or("", |path| path.as_str());
         Self(format!("{} {path}", principal.actor_id()))
     }
@@ -80,13 +80,29 @@ impl Answers {
     }
 }
 
-/// The answer that this principal would be given again.
-pub(crate) fn get(key: &Key, principal: &Principal) -> Option<Reply> {
-    ANSWERED.with_borrow(|answers| answers.get(key, principal))
+/// Gives a principal's answer again, or takes the one that is made now. A route names it, so that
+/// components without such a route are built without all this.
+pub type Keeper = fn(&Principal, &Uri) -> Kept;
+
+/// What a [`Keeper`] has.
+pub enum Kept {
+    /// The answer.
+    Again(Reply),
+    /// None yet: what keeps it, once it is made for the principal as it is now.
+    NotYet(Box<dyn FnOnce(&mut Reply)>),
 }
 
-/// Keeps an answer that was made for the principal as it was before anything else was read.
-pub(crate) fn keep(key: Key, principal: Principal, reply: &mut Reply) {
+/// The keeper of answers that are made of rows of bots.
+pub(crate) fn of_bots(principal: &Principal, uri: &Uri) -> Kept {
+    let key = Key::new(principal, uri);
+    if let Some(reply) = ANSWERED.with_borrow(|answers| answers.get(&key, principal)) {
+        return Kept::Again(reply);
+    }
+    let principal = principal.clone();
+    Kept::NotYet(Box::new(move |reply| keep(key, principal, reply)))
+}
+
+fn keep(key: Key, principal: Principal, reply: &mut Reply) {
     if reply.status != StatusCode::OK || reply.stream.is_some() {
         return;
     }

@@ -33,6 +33,7 @@ mod serve;
 pub use authenticate::verify;
 pub use context::Context;
 pub use hand_over::hand_over;
+pub use kept_answers::{Keeper, Kept};
 pub use list::{List, NoFilter, PageQuery};
 pub use parsing::{given, json};
 pub use problem::{FieldError, Problem, ProblemBody};

@@ -53,11 +53,11 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-/// 400 for a query or a form that cannot be read, with the field's name where serde does not say it.
-pub(crate) fn refuse(what: &str, name: Option<&str>, error: &impl std::fmt::Display) -> Problem {
-    let text = error.to_string();
-    let (field, detail) = explain(&text);
-    let field = field.or(name);
+/// 400 for a query or a form that cannot be read, for the reason that serde gives. Where that names
+/// no field, it is the one of the pair.
+pub(crate) fn refuse(what: &str, pair: Option<&str>, reason: &str) -> Problem {
+    let (field, detail) = explain(reason);
+    let field = field.or(pair.and_then(|pair| pair.split('=').next()));
     let field = field.map_or_else(|| "a value".to_owned(), |field| format!("`{field}`"));
     Problem::malformed(format!("The {what} cannot be read: {field} {detail}."))
 }
@@ -95,15 +95,13 @@ fn explain(text: &str) -> (Option<&str>, String) {
     }
     match text.rsplit_once(", expected ") {
         Some((_, wanted)) => (None, format!("must be {}", for_people(wanted))),
-        None if NOT_NUMBERS.iter().any(|reason| text.starts_with(reason)) => {
+        // What Rust says of a text that is to be a whole number.
+        None if text.contains("digit") || text.contains("integer") || text.contains("number") => {
             (None, format!("must be {}", for_people("i64")))
         }
         None => (None, "cannot be read".to_owned()),
     }
 }
-
-/// What Rust says of a text that is to be a whole number.
-const NOT_NUMBERS: [&str; 3] = ["invalid digit", "cannot parse integer", "number too "];
 
 /// serde speaks of Rust's types.
 fn for_people(wanted: &str) -> &str {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use http::Method;
 use vivesphere_domain::permissions::Permission;
 
+use crate::kept_answers::{self, Keeper};
 use crate::{Context, Problem, Reply};
 
 /// What a handler returns.
@@ -47,9 +48,8 @@ pub struct Route {
     /// Whether the answer holds a secret: it is neither compressed, nor given a tag, nor kept for
     /// the `Idempotency-Key`.
     pub confidential: bool,
-    /// Whether the answer is made of the path, the query, the principal and rows of bots, and of
-    /// nothing else: an instance gives it again until a bot changes.
-    pub of_bots_alone: bool,
+    /// What keeps the answer and gives it again, where it is made of nothing but what that looks at.
+    pub keeper: Option<Keeper>,
 }
 
 /// A class of routes with a budget of its own.
@@ -86,7 +86,7 @@ impl Route {
             },
             body_limit: BODY_LIMIT,
             confidential: false,
-            of_bots_alone: false,
+            keeper: None,
         }
     }
 
@@ -97,10 +97,11 @@ impl Route {
         self
     }
 
-    /// The answer is made of rows of bots alone, for the principal that asks.
+    /// The answer is made of the path, the query, the principal and rows of bots, and of nothing
+    /// else: an instance gives it again until one of them changes.
     #[must_use]
     pub const fn of_bots_alone(mut self) -> Self {
-        self.of_bots_alone = true;
+        self.keeper = Some(kept_answers::of_bots);
         self
     }
 

@@ -15,10 +15,11 @@ use crate::authenticate::{self, Credentials};
 use crate::context::{bearer_token, client_address};
 use crate::hand_over::{self, Answered};
 use crate::idempotency::{self, Begun};
+use crate::kept_answers::Kept;
 use crate::policy::Policy;
 use crate::routing::{find, methods};
 use crate::{Access, Answer, Context, Problem, Reply, Route, RouteClass, Verb};
-use crate::{cors, kept_answers, rate_limit, request_counts};
+use crate::{cors, rate_limit, request_counts};
 
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
@@ -135,17 +136,14 @@ where
         // It is not waited for.
         return Err(too_large(limit));
     }
-    let mut kept = None;
-    if route.of_bots_alone
-        && let Some(principal) = principal
-            .as_ref()
-            .filter(|principal| !principal.is_service())
+    let mut keep = None;
+    if let (Some(keeper), Some(principal)) = (route.keeper, &principal)
+        && !principal.is_service()
     {
-        let key = kept_answers::Key::new(principal, &parts.uri);
-        if let Some(reply) = kept_answers::get(&key, principal) {
-            return Ok(reply);
+        match keeper(principal, &parts.uri) {
+            Kept::Again(reply) => return Ok(reply),
+            Kept::NotYet(first) => keep = Some(first),
         }
-        kept = Some((key, principal.clone()));
     }
     // Asking for a body that is not there costs more than the rest of the pipeline.
     let body = match route.method {
@@ -180,8 +178,8 @@ where
         db,
     };
     let mut result = (route.handler)(context).await;
-    if let (Some((key, principal)), Ok(reply)) = (kept, &mut result) {
-        kept_answers::keep(key, principal, reply);
+    if let (Some(keep), Ok(reply)) = (keep, &mut result) {
+        keep(reply);
     }
     if let Some(held) = held {
         held.finish(&db, &result, confidential).await?;
