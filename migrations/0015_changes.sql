@@ -33,3 +33,6 @@ DELETE FROM botdata WHERE bot_id IN (SELECT bot_id FROM bots WHERE deleted_at IS
 UPDATE posts SET state = 'cancelled', next_attempt_at = NULL, version = version + 1
 WHERE state IN ('draft', 'awaiting_approval', 'scheduled')
     AND bot_id IN (SELECT bot_id FROM bots WHERE deleted_at IS NOT NULL);
+
+-- What a feed asked for (`ttl`): an answer that it has not changed does not say it again.
+ALTER TABLE trend_source_states ADD COLUMN minutes_between_fetches INTEGER;

@@ -108,7 +108,7 @@ async fn what_is_not_a_persona_is_refused_with_every_field() {
         let answer = admin.post("/api/v1/personas/create", &persona).await;
         assert_eq!(answer.pointer(), pointer, "{field}");
     }
-    for field in ["name", "purpose", "tone", "language", "disclosure"] {
+    for field in ["name", "tone", "language", "disclosure"] {
         let mut persona = weather("Lyon");
         persona.as_object_mut().unwrap().remove(field);
         let answer = admin.post("/api/v1/personas/create", &persona).await;
@@ -402,4 +402,26 @@ async fn yaml_that_is_not_a_persona_is_refused() {
     answer.problem(415, "unsupported_media_type");
     assert_eq!(app.number("SELECT count(*) FROM personas"), 0);
     import(&admin, "application/yaml", good).await.json(201);
+}
+
+#[tokio::test]
+async fn a_purpose_that_is_left_out_is_what_the_persona_is_interested_in() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let many: Vec<String> = (10..40)
+        .map(|number| format!("{number}{}", "i".repeat(78)))
+        .collect();
+    let cut: String = many.join(", ").chars().take(300).collect();
+    for (name, interests, wanted) in [
+        ("Rain", json!(["rain", "wind"]), "rain, wind"),
+        ("Snow", json!([]), "Snow"),
+        ("Much", json!(many), cut.as_str()),
+    ] {
+        let mut persona = weather("Lyon");
+        persona.as_object_mut().unwrap().remove("purpose");
+        persona["name"] = json!(name);
+        persona["interests"] = interests;
+        let answer = admin.post("/api/v1/personas/create", &persona).await;
+        assert_eq!(answer.json(201)["purpose"], wanted);
+    }
 }

@@ -123,6 +123,8 @@ async fn x_trends_come_through_the_api_and_cost_money() {
             ("#StormAlex".to_owned(), Some(12_000)),
             ("Rovers".to_owned(), None),
             ("#".to_owned(), None),
+            // X lists a topic and its hashtag beside each other: they are one here.
+            ("Storm Alex".to_owned(), Some(u64::MAX)),
         ],
     );
     let mut app = App::builder().x(&fake).start().await;

@@ -51,12 +51,19 @@ pub(crate) async fn settings(context: Context) -> Result<Reply, Problem> {
     Reply::ok(&wire::SettingsBody::All(List::whole(items)))
 }
 
-/// The version that the change was made on: `version` in the body, or `If-Match`.
-fn expected(context: &Context, version: Option<i64>) -> Result<Option<i64>, Problem> {
-    Ok(match version {
-        Some(version) => Some(version),
-        None => context.if_match()?,
-    })
+/// The version that the change was made on: `version` in the body, or `If-Match`. Where both are
+/// there, both are meant.
+fn expected(
+    context: &Context,
+    pointer: &str,
+    version: Option<i64>,
+) -> Result<Option<i64>, Problem> {
+    let condition = context.if_match()?;
+    if version.is_some() && condition.is_some() && version != condition {
+        let detail = "is another version than `If-Match` names".to_owned();
+        return Err(Error::invalid(pointer, detail).into());
+    }
+    Ok(version.or(condition))
 }
 
 /// In a body an unknown service is a wrong value, not a missing thing.
@@ -70,7 +77,7 @@ fn in_body(error: Error, pointer: &str) -> Error {
 pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
     let request: wire::UpdateRequest = context.json()?;
     let data = request.settings_data;
-    let expected = expected(&context, data.version)?;
+    let expected = expected(&context, "/settings_data/version", data.version)?;
     let version = settings::update(
         &context.db,
         &context.actor()?,
@@ -107,7 +114,7 @@ pub(crate) async fn diff(context: Context) -> Result<Reply, Problem> {
 
 pub(crate) async fn roll_back(context: Context) -> Result<Reply, Problem> {
     let request: wire::RollbackRequest = context.json()?;
-    let expected = expected(&context, request.version)?;
+    let expected = expected(&context, "/version", request.version)?;
     let (db, service) = (&context.db, &request.service_name);
     settings::current(db, service)
         .await

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_domain::Instant;
 use vivesphere_domain::personas::{
-    Persona, PersonaChange, PersonaFields, PersonaFilter, PersonaVersion, Rule,
+    PURPOSE, Persona, PersonaChange, PersonaFields, PersonaFilter, PersonaVersion, Rule,
 };
 
 /// What a persona is made of: the body of `create` and `import`, and what an export is.
@@ -12,7 +12,10 @@ use vivesphere_domain::personas::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct PersonaDocument {
     pub(crate) name: String,
-    pub(crate) purpose: String,
+    /// What its bot is for; its interests, or its name, when left out. No two bots have the same one
+    /// in one language and region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) purpose: Option<String>,
     pub(crate) tone: String,
     #[serde(default)]
     pub(crate) interests: Vec<String>,
@@ -28,9 +31,17 @@ pub(crate) struct PersonaDocument {
 
 impl From<PersonaDocument> for PersonaFields {
     fn from(document: PersonaDocument) -> Self {
+        let purpose = document.purpose.unwrap_or_else(|| {
+            let interests = document.interests.join(", ");
+            let purpose = match interests.is_empty() {
+                true => &document.name,
+                false => &interests,
+            };
+            purpose.chars().take(PURPOSE).collect()
+        });
         Self {
             name: document.name,
-            purpose: document.purpose,
+            purpose,
             tone: document.tone,
             interests: document.interests,
             language: document.language,
@@ -46,7 +57,7 @@ impl From<PersonaFields> for PersonaDocument {
     fn from(fields: PersonaFields) -> Self {
         Self {
             name: fields.name,
-            purpose: fields.purpose,
+            purpose: Some(fields.purpose),
             tone: fields.tone,
             interests: fields.interests,
             language: fields.language,

@@ -203,7 +203,11 @@ pub(crate) fn write(document: &PersonaDocument) -> String {
         }
     };
     line(&mut yaml, "name", &document.name);
-    line(&mut yaml, "purpose", &document.purpose);
+    line(
+        &mut yaml,
+        "purpose",
+        document.purpose.as_deref().unwrap_or_default(),
+    );
     line(&mut yaml, "tone", &document.tone);
     list(&mut yaml, "interests", &document.interests);
     line(&mut yaml, "language", &document.language);

@@ -36,10 +36,11 @@ pub(crate) async fn read(
         .map(|key| {
             let known = known.get(&key).cloned();
             async move {
-                if let Some(title) = known {
+                if let Some((title, volume)) = known {
                     return Some(Item {
                         key,
                         title,
+                        volume,
                         ..Item::default()
                     });
                 }

@@ -18,7 +18,7 @@ use vivesphere_feeds::momentum::HalfLife;
 use vivesphere_feeds::topics::Topics;
 use vivesphere_http::{Context, Problem, Reply, TimeBudget};
 
-use crate::outcome::{Got, Missed, next_fetch};
+use crate::outcome::{Again, Got, Missed, next_fetch};
 use crate::parser::Parser;
 use crate::web::{Errand, Page, Web};
 use crate::{hacker_news, robots, wire, x_trends};
@@ -146,9 +146,24 @@ impl Run {
         let got = self.read(&errand, &claimed).await;
         let (requests, db) = (errand.requests.get(), &self.web.db);
         match got {
-            Ok(got) => self.settle(&claimed, got, requests).await,
+            Ok(got) => {
+                let settled = self.settle(&claimed, got, requests).await;
+                if settled.is_err() {
+                    // Else it would be asked again and again, and what that costs be told nowhere.
+                    let again = Again::Backoff.at(Instant::now(), claimed.failures, chance());
+                    let failure = Failure {
+                        code: "storage",
+                        http_status: None,
+                        again_at: again,
+                        asked_for: false,
+                        requests,
+                    };
+                    trends::fail(db, &claimed, &failure).await?;
+                }
+                settled
+            }
             Err(Missed::Postponed(until)) => {
-                trends::postpone(db, &claimed, until).await?;
+                trends::postpone(db, &claimed, until, requests).await?;
                 Ok(Done::Postponed)
             }
             Err(Missed::Gone) => {
@@ -164,7 +179,7 @@ impl Run {
                     code,
                     http_status,
                     again_at: again.at(Instant::now(), claimed.failures, chance()),
-                    asked_for: matches!(again, crate::outcome::Again::AskedFor(_)),
+                    asked_for: matches!(again, Again::AskedFor(_)),
                     requests,
                 };
                 trends::fail(db, &claimed, &failure).await?;
@@ -199,16 +214,22 @@ impl Run {
         });
         let mut fetched = Fetched {
             at,
-            next_fetch_at: next_fetch(at, interval, None, None, chance()),
+            next_fetch_at: at,
             validators: claimed.validators.clone(),
+            minutes_between_fetches: claimed.minutes_between_fetches,
             http_status: None,
             requests,
             new_items: 0,
         };
         let db = &self.web.db;
         let (document, validators, status, fresh_for) = match got {
-            Got::Unchanged { http_status } => {
+            Got::Unchanged {
+                http_status,
+                fresh_for,
+            } => {
                 fetched.http_status = Some(http_status);
+                let asked_for = claimed.minutes_between_fetches;
+                fetched.next_fetch_at = next_fetch(at, interval, fresh_for, asked_for, chance());
                 let transaction = db.relaxed_transaction().await?;
                 if trends::fetched(&transaction, claimed, &fetched).await? {
                     transaction.commit().await?;
@@ -223,6 +244,7 @@ impl Run {
             } => (document, validators, http_status, fresh_for),
         };
         fetched.validators = validators;
+        fetched.minutes_between_fetches = document.minutes_between_fetches;
         fetched.http_status = status;
         fetched.next_fetch_at = next_fetch(
             at,
@@ -266,6 +288,7 @@ async fn document(
     if page.status == 304 {
         return Ok(Got::Unchanged {
             http_status: page.status,
+            fresh_for: page.fresh_for,
         });
     }
     let document = errand.web.parser.document(&page, selectors).await?;

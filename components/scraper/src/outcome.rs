@@ -25,7 +25,11 @@ pub(crate) enum Got {
         fresh_for: Option<Duration>,
     },
     /// The server says that nothing is new (304).
-    Unchanged { http_status: u16 },
+    Unchanged {
+        http_status: u16,
+        /// For how long the server says that it stays so.
+        fresh_for: Option<Duration>,
+    },
 }
 
 /// A fetch that did not.

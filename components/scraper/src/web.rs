@@ -25,9 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// Redirects that are followed.
 pub(crate) const REDIRECTS: usize = 5;
 /// How long a run waits for a server's next free moment; what comes later is left for a later run.
-const PATIENCE_MILLISECONDS: i64 = 8_000;
+const PATIENCE: Duration = Duration::from_secs(8);
 /// The same for a source for which something was fetched already, which would be for nothing.
-const PATIENCE_MIDWAY_MILLISECONDS: i64 = 30_000;
+const PATIENCE_MIDWAY: Duration = Duration::from_secs(30);
 
 /// How this worker fetches.
 pub(crate) struct Web {
@@ -77,17 +77,23 @@ impl Errand<'_> {
     /// Fetches a page, if that is allowed.
     pub(crate) async fn get(&self, url: &Url, validators: &Validators) -> Result<Page, Missed> {
         let mut url = url.clone();
+        let mut asked: Option<Url> = None;
         for _ in 0..=REDIRECTS {
             self.check(&url).await?;
             let robots = robots::of(self, &url).await?;
             if !robots.allows(path(&url)) {
                 return Err(Missed::refused("robots_disallowed"));
             }
-            self.wait_for(&url, robots.crawl_delay().unwrap_or_default())
-                .await?;
+            let delay = robots.crawl_delay().unwrap_or_default();
+            let same = asked.is_some_and(|asked| asked.origin() == url.origin());
+            if same && self.web.spacing.max(delay) > PATIENCE_MIDWAY {
+                // It would be put off each time: whoever added the source gives the other address.
+                return Err(Missed::failed("redirect_too_slow"));
+            }
+            self.wait_for(&url, delay).await?;
             let answer = self.ask(&url, validators, limits::DOCUMENT_BYTES).await?;
             match redirected(&url, &answer) {
-                Some(next) => url = next?,
+                Some(next) => asked = Some(std::mem::replace(&mut url, next?)),
                 None => return page(url, answer),
             }
         }
@@ -143,12 +149,13 @@ impl Errand<'_> {
 
     /// Waits for a server's next free moment, or says that it is too far off.
     pub(crate) async fn wait(&self, origin: &str, spacing: Duration) -> Result<(), Missed> {
-        let spacing = i64::try_from(spacing.as_millis()).unwrap_or(i64::MAX);
+        let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let db = &self.web.db;
         let patience = match self.requests.get() {
-            0 => PATIENCE_MILLISECONDS,
-            _ => PATIENCE_MIDWAY_MILLISECONDS,
+            0 => PATIENCE,
+            _ => PATIENCE_MIDWAY,
         };
+        let (spacing, patience) = (milliseconds(spacing), milliseconds(patience));
         let slot = trends::reserve(db, origin, spacing, patience).await;
         match slot.map_err(|_| Missed::failed("storage"))? {
             Slot::At(at) => {

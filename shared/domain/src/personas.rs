@@ -14,7 +14,7 @@ use crate::permissions::Permission;
 use crate::{Actor, Error, FieldError, Instant, Listed, Page, Principal, Scope, audit, new_id};
 use purpose::Keys;
 
-pub use fields::{PersonaChange, PersonaFields};
+pub use fields::{PURPOSE, PersonaChange, PersonaFields};
 pub use language::{Language, Unknown, parse_region};
 pub use prompt::{Assignment, Rule, prompt, rules};
 pub(crate) use purpose::check_link;

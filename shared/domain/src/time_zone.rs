@@ -262,8 +262,7 @@ impl Zone {
         format!("{}T{:.0}", local.date(), local.time())
     }
 
-    /// The instants at which the zone's calendar day that holds `instant` begins and ends: what a
-    /// daily limit counts by. The end is the next day's beginning.
+    /// The instants at which the zone's calendar day that holds `instant` begins and ends. The end is the next day's beginning.
     #[must_use]
     pub fn day_of(&self, instant: Instant) -> (Instant, Instant) {
         let day = self.local_time(instant).date();

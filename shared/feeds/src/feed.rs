@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::document::{Document, Item, ReadError};
 use crate::limits::{DOCUMENT_BYTES, Deadline, ITEMS, SUMMARY_CHARACTERS, TITLE_CHARACTERS};
-use crate::text::plain;
+use crate::text::{literal, plain};
 use crate::web_address::canonical;
 use crate::{decode, json_feed, xml_feed};
 
@@ -21,7 +21,7 @@ pub fn feed(
     if bytes.len() > DOCUMENT_BYTES {
         return Err(ReadError::TooLong);
     }
-    let text = decode::text(bytes, charset);
+    let text = decode::text(bytes, charset, decode::Kind::Feed);
     let text =
         text.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
     if text.starts_with('{') {
@@ -31,14 +31,48 @@ pub fn feed(
     }
 }
 
+/// A field of an item, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// With tags and character references.
+    Markup(String),
+    /// Without.
+    Text(String),
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self::Markup(String::new())
+    }
+}
+
+impl Written {
+    pub(crate) fn as_mut(&mut self) -> &mut String {
+        let (Self::Markup(text) | Self::Text(text)) = self;
+        text
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let (Self::Markup(text) | Self::Text(text)) = self;
+        text.is_empty()
+    }
+
+    fn plain(&self, characters: usize) -> String {
+        match self {
+            Self::Markup(markup) => plain(markup, characters),
+            Self::Text(text) => literal(text, characters),
+        }
+    }
+}
+
 /// What a reader found of an item, still as it was written.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) id: String,
-    pub(crate) title: String,
+    pub(crate) title: Written,
     pub(crate) link: String,
-    pub(crate) summary: String,
-    pub(crate) content: String,
+    pub(crate) summary: Written,
+    pub(crate) content: Written,
     pub(crate) language: Option<String>,
     pub(crate) category: String,
     pub(crate) published_at: Option<i64>,
@@ -50,12 +84,12 @@ impl Draft {
     pub(crate) fn into_item(self, base: &Url) -> Option<Item> {
         let summary = [&self.summary, &self.content]
             .into_iter()
-            .map(|text| plain(text, SUMMARY_CHARACTERS))
+            .map(|text| text.plain(SUMMARY_CHARACTERS))
             .find(|text| !text.is_empty())
             .unwrap_or_default();
-        let mut title = plain(&self.title, TITLE_CHARACTERS);
+        let mut title = self.title.plain(TITLE_CHARACTERS);
         if title.is_empty() {
-            title = plain(&summary, TITLE_CHARACTERS / 3);
+            title = literal(&summary, TITLE_CHARACTERS / 3);
         }
         if title.is_empty() {
             return None;

@@ -153,7 +153,7 @@ pub fn page(
         return Err(ReadError::TooLong);
     }
     let parsed = selectors.parsed().map_err(|_| ReadError::NothingSelected)?;
-    let text = decode::text(bytes, charset);
+    let text = decode::text(bytes, charset, decode::Kind::Page);
     within_limits(&text)?;
     let found = Shared::new(RefCell::new(Found {
         drafts: Vec::new(),
@@ -243,12 +243,12 @@ fn rewrite(text: &str, parsed: &Parsed, found: &Shared) -> Result<(), ReadError>
     let title = parsed.title.as_ref().unwrap_or(&parsed.item);
     handlers.push((
         std::borrow::Cow::Borrowed(title),
-        texts(found, |draft| &mut draft.title),
+        texts(found, |draft| draft.title.as_mut()),
     ));
     if let Some(summary) = &parsed.summary {
         handlers.push((
             std::borrow::Cow::Borrowed(summary),
-            texts(found, |draft| &mut draft.summary),
+            texts(found, |draft| draft.summary.as_mut()),
         ));
     }
     let settings = Settings {

@@ -14,6 +14,17 @@ const LONGEST_REFERENCE: usize = 32;
 pub fn plain(markup: &str, characters: usize) -> String {
     let end = floor(markup, FIELD_BYTES);
     let text = references(&without_tags(markup.get(..end).unwrap_or_default()));
+    line(&text, characters)
+}
+
+/// As [`plain`], of text that is no markup: what looks like a tag is part of it.
+#[must_use]
+pub fn literal(text: &str, characters: usize) -> String {
+    let end = floor(text, FIELD_BYTES);
+    line(text.get(..end).unwrap_or_default(), characters)
+}
+
+fn line(text: &str, characters: usize) -> String {
     let mut plain = String::with_capacity(text.len().min(characters * 4));
     let (mut count, mut gap) = (0, false);
     for letter in text.chars() {

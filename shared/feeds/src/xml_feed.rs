@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::date;
 use crate::document::{Document, Item, News, ReadError};
-use crate::feed::{Draft, add, language};
+use crate::feed::{Draft, Written, add, language};
 use crate::limits::{
     DEPTH, Deadline, ELEMENTS, ELEMENTS_AT_ONCE, FIELD_BYTES, ITEMS, NEWS, TITLE_CHARACTERS,
 };
@@ -71,6 +71,7 @@ struct State<'a> {
     elements: usize,
     /// How much was open when the item began; it is there while there is an item.
     item_at: Option<usize>,
+    is_atom: bool,
     draft: Draft,
     trend: Trend,
     field: Option<Field>,
@@ -92,6 +93,8 @@ struct Field {
     text: String,
     /// An Atom category or link holds its value in an attribute.
     attribute: Option<String>,
+    /// Atom's texts are no markup unless they say so (RFC 4287, section 3.1.1).
+    is_text: bool,
 }
 
 impl<'a> State<'a> {
@@ -102,6 +105,7 @@ impl<'a> State<'a> {
             open: Vec::new(),
             elements: 0,
             item_at: None,
+            is_atom: false,
             draft: Draft::default(),
             trend: Trend::default(),
             field: None,
@@ -165,6 +169,7 @@ impl<'a> State<'a> {
 
     fn root(&mut self, local: &str, start: &BytesStart<'_>) {
         self.recognised = matches!(local, "rss" | "RDF" | "feed" | "channel");
+        self.is_atom = local == "feed";
         self.document.language = attribute(start, "xml:lang").as_deref().and_then(language);
     }
 
@@ -182,6 +187,13 @@ impl<'a> State<'a> {
             "ht:news_item" if self.trend.news.len() < NEWS => {
                 self.trend.news.push(News::default());
             }
+            "title" | "summary" | "content" if self.is_atom => {
+                let kind = attribute(start, "type");
+                self.begin(local, None);
+                if let Some(field) = &mut self.field {
+                    field.is_text = kind.is_none_or(|kind| kind == "text" || kind == "text/plain");
+                }
+            }
             "title" | "guid" | "id" | "description" | "summary" | "content" | "content:encoded"
             | "pubDate" | "published" | "updated" | "dc:date" | "date" | "dc:language"
             | "language" | "dc:subject" | "ht:approx_traffic" => self.begin(local, None),
@@ -195,6 +207,7 @@ impl<'a> State<'a> {
             name: name.to_owned(),
             text: String::new(),
             attribute,
+            is_text: false,
         });
     }
 
@@ -233,13 +246,21 @@ impl<'a> State<'a> {
                 *place = text;
             }
         };
+        let written = |place: &mut Written, text: String| {
+            if place.is_empty() {
+                *place = match field.is_text {
+                    true => Written::Text(text),
+                    false => Written::Markup(text),
+                };
+            }
+        };
         match field.name.as_str() {
-            "title" => first(&mut draft.title, text),
+            "title" => written(&mut draft.title, text),
             "link" => first(&mut draft.link, text),
             // RDF names the entry by an attribute already.
             "guid" | "id" => draft.id = text,
-            "description" | "summary" => first(&mut draft.summary, text),
-            "content" | "content:encoded" => first(&mut draft.content, text),
+            "description" | "summary" => written(&mut draft.summary, text),
+            "content" | "content:encoded" => written(&mut draft.content, text),
             "category" | "dc:subject" => first(&mut draft.category, text),
             "dc:language" | "language" => draft.language = Some(text),
             "pubDate" | "published" | "dc:date" | "date" => draft.published_at = date::parse(&text),

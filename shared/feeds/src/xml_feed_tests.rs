@@ -180,3 +180,79 @@ fn what_takes_too_long_is_given_up_with_what_was_found() {
     let read = feed(json.as_bytes(), &base, None, late);
     assert_eq!(read, Err(ReadError::TooSlow));
 }
+
+#[test]
+fn what_is_no_markup_keeps_what_looks_like_it() {
+    let base = Url::parse("https://news.example/").unwrap();
+    let read = |text: &str| {
+        let read = feed(
+            text.as_bytes(),
+            &base,
+            None,
+            Deadline::after(crate::limits::TIME),
+        );
+        let items = read.unwrap().items.into_iter();
+        items
+            .map(|item| (item.title, item.summary))
+            .collect::<Vec<_>>()
+    };
+    let pair = |title: &str, summary: &str| (title.to_owned(), summary.to_owned());
+    let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom">
+        <entry><id>1</id><title>Vec&lt;T&gt; beats List&lt;T&gt;</title><summary type="text">a &lt;b> c</summary></entry>
+        <entry><id>2</id><title type="html">&lt;b>bold&lt;/b> &amp;amp; more</title></entry>
+        <entry><id>3</id><title type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">one <i>two</i></div></title></entry></feed>"#;
+    assert_eq!(
+        read(atom),
+        [
+            pair("Vec<T> beats List<T>", "a <b> c"),
+            pair("bold & more", ""),
+            pair("one two", ""),
+        ]
+    );
+    let json = r#"{"version": "https://jsonfeed.org/version/1.1", "items": [
+        {"id": "1", "title": "Vec<T>", "content_text": "if a<b then stop"},
+        {"id": "2", "title": "html", "content_html": "a <b>bold</b> word"}]}"#;
+    assert_eq!(
+        read(json),
+        [
+            pair("Vec<T>", "if a<b then stop"),
+            pair("html", "a bold word"),
+        ]
+    );
+    // RSS does not say which it is: as everybody writes it, it is markup.
+    let rss =
+        "<rss><channel><item><title>AT&amp;amp;T &lt;i>new&lt;/i></title></item></channel></rss>";
+    assert_eq!(read(rss), [pair("AT&T new", "")]);
+}
+
+#[test]
+fn one_odd_field_of_a_json_feed_costs_that_field_alone() {
+    let base = Url::parse("https://news.example/").unwrap();
+    let json = r#"{"version": "https://jsonfeed.org/version/1.1", "title": null, "language": 7, "items": [
+        {"id": 1, "title": "One", "tags": null, "url": 5},
+        {"id": {"a": [1]}, "title": "Two", "tags": [["x"], "y"], "date_published": false},
+        null, [1], "three",
+        {"id": 2.5, "title": ["no"], "content_text": "Four", "tags": {"a": 1}},
+        {"id": "5", "title": "Five", "tags": ["first", 2]}]}"#;
+    let read = feed(
+        json.as_bytes(),
+        &base,
+        None,
+        Deadline::after(crate::limits::TIME),
+    )
+    .unwrap();
+    let found: Vec<_> = read
+        .items
+        .iter()
+        .map(|item| (item.title.as_str(), item.category.as_deref()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("One", None),
+            ("Two", None),
+            ("Four", None),
+            ("Five", Some("first"))
+        ]
+    );
+}

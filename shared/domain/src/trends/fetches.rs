@@ -37,6 +37,8 @@ pub struct Claimed {
     pub validators: Validators,
     /// Failures in a row so far.
     pub failures: i64,
+    /// What the document asked for when it was last read.
+    pub minutes_between_fetches: Option<u32>,
 }
 
 /// Claims up to `limit` due sources, the longest due first, for `lease_milliseconds`.
@@ -80,7 +82,8 @@ pub async fn claim(
     let rows: Vec<Row> = transaction
         .query(
             "SELECT s.source_id, f.fencing_token, s.target, s.language, s.category, s.weight,
-                s.interval_seconds, f.etag, f.last_modified, f.failures
+                s.interval_seconds, f.etag, f.last_modified, f.failures,
+                f.minutes_between_fetches
              FROM trend_source_states f JOIN trend_sources s USING (source_id)
              WHERE s.source_id IN (SELECT value FROM json_each(?)) ORDER BY f.next_fetch_at",
             params![serde_json::Value::from(ids).to_string()],
@@ -102,23 +105,34 @@ pub async fn claim(
                     last_modified: row.text_optional(8)?,
                 },
                 failures: row.get(9)?,
+                minutes_between_fetches: row
+                    .get_optional::<i64>(10)?
+                    .and_then(|minutes| u32::try_from(minutes).ok()),
             })
         })
         .collect()
 }
 
-/// Gives a claim back without having asked the server: it is looked at again at `until`.
+/// Gives a claim back without an answer: it is looked at again at `until`. `requests` were sent, for
+/// its robots.txt, say.
 ///
 /// # Errors
 /// Storage.
-pub async fn postpone(db: &Database, claimed: &Claimed, until: Instant) -> Result<(), Error> {
+pub async fn postpone(
+    db: &Database,
+    claimed: &Claimed,
+    until: Instant,
+    requests: i64,
+) -> Result<(), Error> {
     db.execute(
-        "UPDATE trend_source_states SET leased_until = 0, next_fetch_at = ?3
+        "UPDATE trend_source_states SET leased_until = 0, next_fetch_at = ?3,
+            requests = requests + ?4
          WHERE source_id = ?1 AND fencing_token = ?2",
         params![
             claimed.source_id.as_str(),
             claimed.fencing_token,
-            until.unix_millis()
+            until.unix_millis(),
+            requests
         ],
     )
     .await?;
@@ -134,6 +148,8 @@ pub struct Fetched {
     pub next_fetch_at: Instant,
     /// To ask with the next time.
     pub validators: Validators,
+    /// What the document asks for, kept for the answers that say that it has not changed.
+    pub minutes_between_fetches: Option<u32>,
     /// The status.
     pub http_status: Option<u16>,
     /// Requests that it took.
@@ -157,7 +173,7 @@ pub async fn fetched(
             "UPDATE trend_source_states SET leased_until = 0, next_fetch_at = ?3, etag = ?4,
                 last_modified = ?5, failures = 0, backoff_until = NULL, not_before = 0,
                 last_attempt_at = ?6, last_success_at = ?6, last_http_status = ?7,
-                requests = requests + ?8, items = items + ?9,
+                minutes_between_fetches = ?10, requests = requests + ?8, items = items + ?9,
                 last_item_at = CASE WHEN ?9 > 0 THEN ?6 ELSE last_item_at END
              WHERE source_id = ?1 AND fencing_token = ?2 RETURNING 1",
             params![
@@ -170,6 +186,7 @@ pub async fn fetched(
                 fetched.http_status.map(i64::from),
                 fetched.requests,
                 fetched.new_items,
+                fetched.minutes_between_fetches,
             ],
         )
         .await?;

@@ -100,7 +100,7 @@ pub enum Order {
 pub struct TrendFilter {
     /// BCP 47; regions are left out of the comparison.
     pub language: Option<String>,
-    /// Exactly, but for case.
+    /// Exactly, but for the case of A to Z.
     pub category: Option<String>,
     /// A source's id.
     pub source_id: Option<String>,
@@ -167,10 +167,11 @@ pub async fn list(
         primary.to_ascii_lowercase()
     });
     // A key's words stand between spaces: what is looked for begins where a word does.
-    let text = filter
-        .text
-        .as_deref()
-        .map(|text| format!(" {}", title_key(text)));
+    let text = filter.text.as_deref().map(title_key);
+    if text.as_deref() == Some("") {
+        return Err(Error::invalid("/text", "must hold a letter or a number"));
+    }
+    let text = text.map(|key| format!(" {key}"));
     let (after, order) = match filter.order {
         Order::Momentum => (
             "(r.momentum, r.trend_id) < (SELECT momentum, trend_id FROM trends WHERE trend_id = ?6)",

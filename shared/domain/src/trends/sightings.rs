@@ -1,6 +1,6 @@
 //! What a document showed, written down: items, their topics, and what each sighting counts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 use url::Url;
@@ -48,7 +48,7 @@ pub async fn known_topics(db: &Database) -> Result<Topics, Error> {
     Ok(topics)
 }
 
-/// The titles of those of a source's items that are known, by key.
+/// Those of a source's items that are known, by key: the title, and how much there was of it.
 ///
 /// # Errors
 /// Storage.
@@ -56,16 +56,20 @@ pub async fn known_items(
     db: &Database,
     source_id: &str,
     keys: &[String],
-) -> Result<HashMap<String, String>, Error> {
+) -> Result<HashMap<String, (String, Option<u64>)>, Error> {
     let rows: Vec<Row> = db
         .query(
-            "SELECT item_key, title FROM trend_items
+            "SELECT item_key, title, volume FROM trend_items
              WHERE source_id = ? AND item_key IN (SELECT value FROM json_each(?))",
             params![source_id, Value::from(keys).to_string()],
         )
         .await?;
     rows.iter()
-        .map(|row| Ok((row.text(0)?, row.text(1)?)))
+        .map(|row| {
+            let volume: Option<i64> = row.get_optional(2)?;
+            let volume = volume.and_then(|volume| u64::try_from(volume).ok());
+            Ok((row.text(0)?, (row.text(1)?, volume)))
+        })
         .collect()
 }
 
@@ -116,7 +120,7 @@ pub async fn record(
         let full = momentum::weight_of(claimed.weight, seen.item.volume);
         let (trend_id, is_new, sightings, weight) = match &seen.known {
             Some((item_id, trend_id, last_seen_at)) => {
-                again.push(json!([item_id, seen.item.volume]));
+                again.push(json!([item_id, volume_of(seen.item)]));
                 if !document.ranking {
                     continue;
                 }
@@ -159,11 +163,19 @@ pub async fn record(
     Ok(recorded)
 }
 
+/// How much there is of an item, as the database can hold it.
+fn volume_of(item: &Item) -> Option<i64> {
+    item.volume
+        .map(|volume| i64::try_from(volume).unwrap_or(i64::MAX))
+}
+
 fn prepared<'a>(claimed: &Claimed, document: &'a Document) -> Vec<Seen<'a>> {
+    let mut keys = HashSet::new();
     let items = document.items.iter().filter_map(|item| {
         let topic_key = title_key(&item.title);
-        // A title of signs alone names no topic.
-        (!topic_key.is_empty()).then(|| Seen {
+        // A title of signs alone names no topic. Of two that are one to us the first counts: X lists
+        // a topic and its hashtag beside each other.
+        (!topic_key.is_empty() && keys.insert(item.key.as_str())).then(|| Seen {
             item,
             topic_key,
             url_key: item
@@ -268,8 +280,7 @@ fn row_of(seen: &Seen<'_>, trend_id: &str) -> Value {
         item.summary,
         item.url,
         seen.url_key,
-        item.volume
-            .map(|volume| i64::try_from(volume).unwrap_or(i64::MAX)),
+        volume_of(item),
         news,
         item.published_at,
         trend_id,

@@ -168,10 +168,12 @@ pub async fn update(
     write(&transaction, source_id, &checked, now).await?;
     let anew = checked.target != current.target;
     if anew || (starts && current.health.status == "stopped") {
+        // A fetch that is under way asks for what is no longer wanted: it loses its lease.
         transaction
             .execute(
                 "UPDATE trend_source_states SET next_fetch_at = ?2, etag = NULL,
-                    last_modified = NULL, stopped_at = NULL, failures = 0, backoff_until = NULL,
+                    last_modified = NULL, minutes_between_fetches = NULL,
+                    fencing_token = fencing_token + 1, leased_until = 0, stopped_at = NULL, failures = 0, backoff_until = NULL,
                     not_before = CASE WHEN ?3 THEN 0 ELSE not_before END
                  WHERE source_id = ?1",
                 params![source_id, now, i64::from(anew)],

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 use vivesphere_feeds::address;
+use vivesphere_feeds::limits::ADDRESS_CHARACTERS;
 use vivesphere_feeds::{Selectors, web_address};
 
 use crate::personas::Language;
@@ -379,11 +380,14 @@ impl SourceFields {
             wrong("/url", &refusal.to_string());
             return None;
         }
-        let url = web_address::canonical(text, None).map(String::from);
-        if url.is_none() {
+        // As somebody wrote it, all parameters included; its fragment is never sent.
+        let mut url = given;
+        url.set_fragment(None);
+        if url.as_str().len() > ADDRESS_CHARACTERS {
             wrong("/url", "must be an address of at most 2048 characters");
+            return None;
         }
-        url
+        Some(url.into())
     }
 }
 
