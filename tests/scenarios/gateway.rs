@@ -348,3 +348,26 @@ async fn the_same_key_creates_one_thing_however_often_and_from_wherever_it_comes
     assert_ne!(after["bot_id"], ids[0]);
     assert_eq!(app.number("SELECT count(*) FROM bots"), 4);
 }
+
+#[tokio::test]
+async fn what_is_nowhere_is_refused_like_everything_else() {
+    let app = App::start().await;
+    for client in [app.anonymous(), app.admin().await, app.service()] {
+        for path in [
+            "/",
+            "/nowhere",
+            "/api/v1",
+            "/api/v1/nowhere?a=b",
+            "/internal/botdata/reveal",
+        ] {
+            for method in [Method::GET, Method::POST, Method::DELETE] {
+                let answer = client.send(method, path, |request| request).await;
+                let problem = answer.problem(404, "not_found");
+                assert_eq!(problem["request_id"], answer.header("x-request-id"));
+                assert_eq!(answer.header("x-content-type-options"), "nosniff");
+            }
+        }
+    }
+    let limited = app.anonymous().get("/nowhere").await;
+    assert!(!limited.header("ratelimit-remaining").is_empty());
+}

@@ -131,7 +131,14 @@ async fn what_is_wrong_is_refused_and_nothing_is_kept() {
     assert_eq!(app.number("SELECT count(*) FROM log_queue"), 0);
     let viewer = app.user(&admin, &["viewer"]).await;
     viewer.post(SUBMIT, &good).await.problem(403, "forbidden");
-    for query in ["level=loud", "to=now", "text=", "limit=201", "cursor=x"] {
+    for query in [
+        "level=loud",
+        "to=now",
+        "text=",
+        "text=%00",
+        "limit=201",
+        "cursor=x",
+    ] {
         let answer = admin.get(&format!("/api/v1/logs?{query}")).await;
         answer.problem(422, "invalid");
     }
@@ -150,7 +157,7 @@ async fn filters_pages_and_the_export_agree() {
             "service": format!("service {}", number % 2),
             "actor": format!("actor {}", number % 5),
             "message": format!("Message 100% {number}"),
-            "data": {"number": number},
+            "data": {"number": number, "path": format!("C:\\new\"{number}\"\n")},
         });
         sent.push((submit(&admin, log_type, data.clone()).await, log_type, data));
     }
@@ -195,8 +202,12 @@ async fn filters_pages_and_the_export_agree() {
             Box::new(|item| item["message"] == "Message 100% 42"),
         ),
         (
-            "text=%22number%22:7}".to_owned(),
+            "text=%22number%22:7,".to_owned(),
             Box::new(|item| item["data"]["data"]["number"] == 7),
+        ),
+        (
+            "text=c:%5Cnew%2212%22%0A".to_owned(),
+            Box::new(|item| item["data"]["data"]["number"] == 12),
         ),
         ("text=1_0".to_owned(), Box::new(|_| false)),
         (

@@ -61,6 +61,7 @@ mod roles_reach;
 mod routes;
 mod routes_cases;
 mod scraping;
+mod scraping_changes;
 mod scraping_sources;
 mod tidy;
 mod trends;

@@ -297,6 +297,34 @@ async fn publishing_is_told_of_with_what_it_costs() {
 }
 
 #[tokio::test]
+async fn nobody_is_called_for_a_bot_at_its_own_limit_or_one_that_is_gone() {
+    let scene = Scene::start().await;
+    let bot = format!("/api/v1/bots/{}", scene.bot_id);
+    scene
+        .fake
+        .fault_next(Endpoint::CreatePost, 1, Fault::InvalidRequest);
+    let refused = scene.schedule("refused").await;
+    assert_eq!(scene.settle(&refused).await["state"], "failed");
+    let limit = json!({"daily_post_limit": 1});
+    scene.admin.patch(&bot, &limit).await.json(200);
+    let mut last = String::new();
+    for text in ["the day's", "for tomorrow", "and another"] {
+        last = scene.schedule(text).await;
+    }
+    for _ in 0..3 {
+        scene.app.run_job("publish").await;
+    }
+    assert_eq!(scene.texts(), ["the day's"]);
+    assert_eq!(scene.post(&last).await["state"], "scheduled");
+    let of = async |series: &str| samples(&scene.app.service()).await[series];
+    assert_eq!(of("vivesphere_posts_due_oldest_seconds").await, 0.0);
+    assert_eq!(of("vivesphere_posts_dead_letters").await, 1.0);
+    scene.admin.delete(&bot).await.nothing();
+    assert_eq!(of("vivesphere_posts_dead_letters").await, 0.0);
+    assert_eq!(of("vivesphere_posts_due").await, 0.0);
+}
+
+#[tokio::test]
 async fn the_overview_tells_of_what_one_may_see() {
     let scene = Scene::start().await;
     let post_id = scene.schedule("seen").await;

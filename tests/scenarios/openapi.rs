@@ -37,6 +37,8 @@ fn triggers() -> BTreeMap<String, String> {
             let component = trigger["component"].as_str().unwrap();
             Some((route.to_owned(), component.to_owned()))
         })
+        // What has no place elsewhere: it leads to no route.
+        .filter(|(route, _)| route != "/...")
         .collect()
 }
 

@@ -24,7 +24,9 @@ async fn nobody_from_outside_gets_there() {
         }
         let response = request.send().await.unwrap();
         let status = response.status().as_u16();
-        (status, response.text().await.unwrap())
+        let mut problem: Value = response.json().await.unwrap();
+        problem["request_id"].take();
+        (status, problem)
     };
     let unknown = ask("/no-such-thing", None).await;
     assert_eq!(unknown.0, 404);

@@ -82,18 +82,25 @@ pub(crate) async fn reveal(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn rotate(context: Context) -> Result<Reply, Problem> {
     let time = context.query::<RunQuery>()?.begin();
     let vault = opened_vault().await?;
-    let mut rotated = 0;
-    loop {
-        let (bots, bots_left) = botdata::rewrap(&context.db, &vault, BATCH).await?;
-        let (keys, keys_left) = apikeys::vault::rewrap(&context.db, &vault, BATCH).await?;
-        let (done, remaining) = (bots + keys, bots_left + keys_left);
-        rotated += done;
-        if remaining == 0 || done == 0 || Instant::now() >= time.end() {
-            return Reply::ok(&wire::Rotated {
-                rotated,
-                remaining,
-                duration_ms: time.spent_ms(),
-            });
+    let mut rotated = wire::Rotated::default();
+    let db = &context.db;
+    // Where each is to be looked on; nothing at its end.
+    let (mut bots, mut keys) = (Some(String::new()), Some(String::new()));
+    while bots.is_some() || keys.is_some() {
+        if let Some(after) = &bots {
+            let batch = botdata::rewrap(db, &vault, after, BATCH).await?;
+            bots = rotated.add(batch);
+        }
+        if let Some(after) = &keys {
+            let batch = apikeys::vault::rewrap(db, &vault, after, BATCH).await?;
+            keys = rotated.add(batch);
+        }
+        if Instant::now() >= time.end() {
+            break;
         }
     }
+    rotated.remaining =
+        botdata::remaining(db, &vault).await? + apikeys::vault::remaining(db, &vault).await?;
+    rotated.duration_ms = time.spent_ms();
+    Reply::ok(&rotated)
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_crypto::Secret;
 use vivesphere_domain::Instant;
+use vivesphere_domain::botdata::Rewrapped;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -99,11 +100,23 @@ pub(crate) struct Revealed {
 }
 
 /// What a run has done.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema, Default)]
 pub(crate) struct Rotated {
     /// Sealed anew.
     pub(crate) rotated: usize,
-    /// Still sealed with an older key.
+    /// Of what was looked at, what does not open under the keys that are here: its key was lost, or
+    /// it was altered.
+    pub(crate) damaged: usize,
+    /// Still sealed with an older key, the damaged among them.
     pub(crate) remaining: i64,
     pub(crate) duration_ms: i64,
+}
+
+impl Rotated {
+    /// Adds a batch. Gives back where to go on, unless that was the end.
+    pub(crate) fn add(&mut self, batch: Rewrapped) -> Option<String> {
+        self.rotated += batch.done;
+        self.damaged += batch.damaged;
+        batch.last
+    }
 }

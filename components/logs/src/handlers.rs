@@ -94,9 +94,13 @@ pub(crate) fn filter(query: &wire::LogQuery) -> Result<Filter, Problem> {
     if query
         .text
         .as_ref()
-        .is_some_and(|text| text.is_empty() || text.len() > TEXT)
+        .is_some_and(|text| text.is_empty() || text.len() > TEXT || text.contains('\0'))
     {
-        return Err(Error::invalid("/text", format!("must be 1 to {TEXT} bytes")).into());
+        return Err(Error::invalid(
+            "/text",
+            format!("must be 1 to {TEXT} bytes, none of them NUL"),
+        )
+        .into());
     }
     Ok(Filter {
         log_type: log_type.transpose()?,

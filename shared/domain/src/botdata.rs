@@ -12,6 +12,17 @@ use crate::{Actor, Error, Instant, Principal, audit, bots};
 /// What is stored: names and secrets.
 pub type Data = BTreeMap<String, String>;
 
+/// What a rotation has looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rewrapped {
+    /// Sealed under the current key.
+    pub done: usize,
+    /// What does not open under any key that is here.
+    pub damaged: usize,
+    /// The last id; nothing when there was nothing to look at.
+    pub last: Option<String>,
+}
+
 /// Most entries, and most bytes of names and values together.
 const ENTRIES: usize = 64;
 const BYTES: usize = 16 << 10;
@@ -221,26 +232,49 @@ async fn rewrap_one(db: &Database, vault: &Vault, stored: &StoredData) -> Result
     Ok(())
 }
 
-/// Seals up to `limit` rows that lie under another key than the current one. Gives back how many
-/// were done and how many remain.
+/// Seals up to `limit` rows that lie under another vault key than the current one, those after
+/// `after` in the order of their ids. One that does not open stays as it is, and keeps none of the
+/// others from it.
 ///
 /// # Errors
-/// [`Error::Internal`] for a row that does not open; storage.
-pub async fn rewrap(db: &Database, vault: &Vault, limit: i64) -> Result<(usize, i64), Error> {
+/// Storage.
+pub async fn rewrap(
+    db: &Database,
+    vault: &Vault,
+    after: &str,
+    limit: i64,
+) -> Result<Rewrapped, Error> {
     let rows: Vec<StoredData> = db
         .query(
-            &format!("SELECT {COLUMNS} FROM botdata WHERE key_id <> ? ORDER BY bot_id LIMIT ?"),
-            params![vault.current_key_id(), limit],
+            &format!(
+                "SELECT {COLUMNS} FROM botdata WHERE key_id <> ? AND bot_id > ?
+                 ORDER BY bot_id LIMIT ?"
+            ),
+            params![vault.current_key_id(), after, limit],
         )
         .await?;
-    for row in &rows {
-        rewrap_one(db, vault, row).await?;
+    let mut rewrapped = Rewrapped::default();
+    for row in rows {
+        match rewrap_one(db, vault, &row).await {
+            Ok(()) => rewrapped.done += 1,
+            Err(Error::Internal(_)) => rewrapped.damaged += 1,
+            Err(error) => return Err(error),
+        }
+        rewrapped.last = Some(row.bot_id);
     }
+    Ok(rewrapped)
+}
+
+/// How many rows lie under another vault key than the current one.
+///
+/// # Errors
+/// Storage.
+pub async fn remaining(db: &Database, vault: &Vault) -> Result<i64, Error> {
     let remaining: Option<i64> = db
         .query_optional(
             "SELECT count(*) FROM botdata WHERE key_id <> ?",
             params![vault.current_key_id()],
         )
         .await?;
-    Ok((rows.len(), remaining.unwrap_or(0)))
+    Ok(remaining.unwrap_or(0))
 }

@@ -86,13 +86,32 @@ fn reasons(claimable: Option<i64>, since_claim: Option<i64>) -> Vec<Reason> {
 ///
 /// # Errors
 /// Storage.
-pub async fn waiting_zones(
+pub(crate) async fn waiting_zones(
     db: &Database,
     windows: &PublishingWindows,
     now: Instant,
 ) -> Result<String, Error> {
     let before = now.plus_millis(-OLDEST_SECONDS * 1000);
     publishing::closed_zones(db, windows, &[before, now]).await
+}
+
+/// Of the posts that could be taken now: since when the oldest is due, and since when it could have
+/// been taken.
+///
+/// # Errors
+/// Storage.
+pub(crate) async fn oldest(
+    db: &Database,
+    waiting_zones: &str,
+    now: i64,
+) -> Result<(Option<i64>, Option<i64>), Error> {
+    let row: Option<Row> = db
+        .query_optional(CLAIMABLE, params![now, waiting_zones])
+        .await?;
+    Ok(match row {
+        Some(row) => (row.get_optional(0)?, row.get_optional(1)?),
+        None => (None, None),
+    })
 }
 
 /// Looks, and writes to the database to see that it can.
@@ -110,11 +129,7 @@ pub async fn readiness(db: &Database, windows: &PublishingWindows) -> Result<Rea
     )
     .await?;
     let seconds = |since: i64| ((now - since) / 1000).max(0);
-    let row: Option<Row> = db.query_optional(CLAIMABLE, params![now, waiting]).await?;
-    let (due, claimable): (Option<i64>, Option<i64>) = match row {
-        Some(row) => (row.get_optional(0)?, row.get_optional(1)?),
-        None => (None, None),
-    };
+    let (due, claimable) = oldest(db, &waiting, now).await?;
     let rows: Vec<Row> = db
         .query(
             "SELECT job, claimed_at FROM worker_claims WHERE job <> 'readiness'",

@@ -9,7 +9,7 @@ use crate::Instant;
 const ABANDONED_MILLISECONDS: i64 = 60_000;
 
 /// Whether the request that holds a key has changed something: every change writes an audit row in
-/// its own transaction, under the request's id. That id is the client's, who may have given it to
+/// its own transaction, under the request's id (but a log record, of which a second does no harm). That id is the client's, who may have given it to
 /// requests before: only rows after the key was taken count. Their time, from five seconds before since
 /// clocks are set, is what they are found by.
 const DONE: &str = "EXISTS (SELECT 1 FROM audit_log a

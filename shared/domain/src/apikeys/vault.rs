@@ -4,6 +4,7 @@
 use vivesphere_crypto::{Sealed, Secret, Vault, associated_data};
 use vivesphere_db::{Database, FromRow, Row, params};
 
+use crate::botdata::Rewrapped;
 use crate::{Error, Instant};
 
 /// The last use is noted to the minute.
@@ -124,28 +125,51 @@ async fn rewrap_one(db: &Database, vault: &Vault, stored: &Stored) -> Result<(),
     Ok(())
 }
 
-/// Seals up to `limit` keys that lie under another vault key than the current one. Gives back how
-/// many were done and how many remain.
+/// Seals up to `limit` keys that lie under another vault key than the current one, those after
+/// `after` in the order of their ids. One that does not open stays as it is, and keeps none of the
+/// others from it.
 ///
 /// # Errors
-/// [`Error::Internal`] for a row that does not open; storage.
-pub async fn rewrap(db: &Database, vault: &Vault, limit: i64) -> Result<(usize, i64), Error> {
+/// Storage.
+pub async fn rewrap(
+    db: &Database,
+    vault: &Vault,
+    after: &str,
+    limit: i64,
+) -> Result<Rewrapped, Error> {
     let rows: Vec<Stored> = db
         .query(
-            &format!("SELECT {COLUMNS} FROM apikeys WHERE key_id <> ? ORDER BY apikey_id LIMIT ?"),
-            params![vault.current_key_id(), limit],
+            &format!(
+                "SELECT {COLUMNS} FROM apikeys WHERE key_id <> ? AND apikey_id > ?
+                 ORDER BY apikey_id LIMIT ?"
+            ),
+            params![vault.current_key_id(), after, limit],
         )
         .await?;
-    for row in &rows {
-        rewrap_one(db, vault, row).await?;
+    let mut rewrapped = Rewrapped::default();
+    for row in rows {
+        match rewrap_one(db, vault, &row).await {
+            Ok(()) => rewrapped.done += 1,
+            Err(Error::Internal(_)) => rewrapped.damaged += 1,
+            Err(error) => return Err(error),
+        }
+        rewrapped.last = Some(row.apikey_id);
     }
+    Ok(rewrapped)
+}
+
+/// How many keys lie under another vault key than the current one.
+///
+/// # Errors
+/// Storage.
+pub async fn remaining(db: &Database, vault: &Vault) -> Result<i64, Error> {
     let remaining: Option<i64> = db
         .query_optional(
             "SELECT count(*) FROM apikeys WHERE key_id <> ?",
             params![vault.current_key_id()],
         )
         .await?;
-    Ok((rows.len(), remaining.unwrap_or(0)))
+    Ok(remaining.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -125,11 +125,18 @@ impl Query {
             query.other_values.push(level.as_str().into());
         }
         if let Some(text) = &filter.text {
-            let like = "message LIKE ? ESCAPE '\\' OR data LIKE ? ESCAPE '\\'";
-            query.others.push(format!("({like})"));
+            let mut like = "message LIKE ? ESCAPE '\\' OR data LIKE ? ESCAPE '\\'".to_owned();
             query
                 .other_values
                 .extend(params![pattern(text), pattern(text)]);
+            // Within the data a text stands as JSON writes it.
+            let written = Json::from(text.as_str()).to_string();
+            let written = written.get(1..written.len() - 1).unwrap_or_default();
+            if written != text {
+                like.push_str(" OR data LIKE ? ESCAPE '\\'");
+                query.other_values.extend(params![pattern(written)]);
+            }
+            query.others.push(format!("({like})"));
         }
         if let Some(from) = filter.from {
             query.bound("log_id >= ?", first_id_of(from));

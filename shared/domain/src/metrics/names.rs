@@ -73,9 +73,9 @@ metrics! {
     POSTS_DUE: Gauge "vivesphere_posts_due" []
         "Scheduled posts whose moment has come, whatever holds them up; at most 10000";
     OLDEST_DUE: Gauge "vivesphere_posts_due_oldest_seconds" []
-        "How long the oldest due post of an active bot, not held up by X's limits or outside its hours, has been due; 0 when none is";
+        "How long the oldest post that could be taken now has been due: one that no limit, no hours, no pause and no post before it hold up; 0 when none is";
     DEAD_LETTERS: Gauge "vivesphere_posts_dead_letters" []
-        "Posts that only a person moves on: failed, or with an outcome that nobody could find out";
+        "Posts of the bots there are that only a person moves on: failed, or with an outcome that nobody could find out";
     BOTS: Gauge "vivesphere_bots" ["status"]
         "Bots by status";
     BOTS_LIMITED: Gauge "vivesphere_bots_rate_limited" []

@@ -150,12 +150,8 @@ async fn posts(
             [],
         )
         .await?;
-    let mut failed = 0;
     for row in &rows {
         let (state, posts): (&str, i64) = (row.get(0)?, row.get(1)?);
-        if state == "failed" {
-            failed = posts;
-        }
         exposition.sample(&table::POSTS, &[state], posts as f64);
     }
     let due: Option<i64> = db
@@ -167,28 +163,23 @@ async fn posts(
         .await?;
     exposition.begin(&table::POSTS_DUE);
     exposition.sample(&table::POSTS_DUE, &[], due.unwrap_or(0) as f64);
-    // In the order of the index of due posts, until the first that nothing holds up.
-    let oldest: Option<i64> = db
-        .query_optional(
-            "SELECT p.next_attempt_at FROM posts p JOIN bots b ON b.bot_id = p.bot_id
-             WHERE p.state = 'scheduled' AND p.next_attempt_at <= ?1 AND b.status = 'active'
-                AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
-                AND b.timezone NOT IN (SELECT value FROM json_each(?2))
-             ORDER BY p.next_attempt_at LIMIT 1",
-            params![now, waiting],
-        )
-        .await?;
+    let (oldest, _) = health::oldest(db, &waiting, now).await?;
     let age = oldest.map_or(0, |at| (now - at).max(0));
     exposition.begin(&table::OLDEST_DUE);
     exposition.sample(&table::OLDEST_DUE, &[], age as f64 / 1e3);
-    let given_up: Option<i64> = db
+    // Of a bot that was deleted nobody moves them on.
+    let letters: Option<i64> = db
         .query_optional(
-            "SELECT count(*) FROM posts WHERE state IN ('publishing', 'outcome_unknown')
-                AND state = 'outcome_unknown' AND next_attempt_at IS NULL",
+            "SELECT coalesce((SELECT sum(c.posts) FROM post_counts c JOIN bots b USING (bot_id)
+                    WHERE c.state = 'failed' AND b.deleted_at IS NULL), 0)
+                + (SELECT count(*) FROM posts p JOIN bots b USING (bot_id)
+                    WHERE p.state IN ('publishing', 'outcome_unknown')
+                        AND p.state = 'outcome_unknown' AND p.next_attempt_at IS NULL
+                        AND b.deleted_at IS NULL)",
             [],
         )
         .await?;
-    let letters = failed + given_up.unwrap_or(0);
+    let letters = letters.unwrap_or(0);
     exposition.begin(&table::DEAD_LETTERS);
     exposition.sample(&table::DEAD_LETTERS, &[], letters as f64);
     let rows: Vec<Row> = db
