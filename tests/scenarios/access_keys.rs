@@ -120,9 +120,28 @@ async fn what_is_no_key_is_refused_with_the_field() {
     }
     // What would lead around the restriction cannot be restricted.
     let own = bot(&admin, "own").await;
-    let body = json!({"name": "k", "scopes": ["users:manage"], "bot_ids": [own]});
-    assert_eq!(admin.post(PATH, &body).await.pointer(), "/scopes/0");
+    for scope in ["users:manage", "audit:read", "logs:read"] {
+        let body = json!({"name": "k", "scopes": [scope], "bot_ids": [own]});
+        assert_eq!(admin.post(PATH, &body).await.pointer(), "/scopes/0");
+    }
     assert_eq!(app.number("SELECT count(*) FROM access_keys"), 0);
+    // Nor in a key from a time when it could.
+    let body = json!({"name": "k", "scopes": ["audit:read", "bots:read", "logs:read"]});
+    let (old, _) = opened(&app, &make(&admin, &body).await);
+    for path in ["/api/v1/audit", "/api/v1/logs", BOTS] {
+        old.get(path).await.json(200);
+    }
+    let restrict = "UPDATE access_keys SET bot_ids = json_array(?)";
+    app.database().execute(restrict, [&own]).unwrap();
+    old.get(BOTS).await.json(200);
+    for path in [
+        "/api/v1/audit",
+        "/api/v1/audit/verify",
+        "/api/v1/logs",
+        "/api/v1/logs/export",
+    ] {
+        old.get(path).await.problem(403, "forbidden");
+    }
 }
 
 #[tokio::test]

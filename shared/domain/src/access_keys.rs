@@ -11,7 +11,7 @@ use crate::time_zone::parse_instant;
 use crate::{Actor, Error, Instant, Listed, Page, Principal, audit, bots, new_id, roles, users};
 
 pub use authentication::{Begun, Grant, Presented, begin_session, effective, present};
-pub(crate) use authentication::{listed_bots, names, note_use};
+pub(crate) use authentication::{listed_bots, names, note_use, of_some_bots};
 pub use key_text::{KeyText, PREFIX};
 
 /// Most keys of a user.
@@ -19,11 +19,14 @@ pub const KEPT: i64 = 100;
 /// Most bots that a key can be restricted to.
 const BOTS: usize = 100;
 
-/// With these a key could get around its restriction to some bots, by way of another user or key.
-const NEVER_RESTRICTED: [Permission; 3] = [
+/// With these a key could get around its restriction to some bots: by way of another user or key, or
+/// by reading what happened to all of them.
+const NEVER_RESTRICTED: [Permission; 5] = [
     Permission::UsersManage,
     Permission::RolesManage,
     Permission::AccessKeysManage,
+    Permission::AuditRead,
+    Permission::LogsRead,
 ];
 
 /// A key as its owner sees it.

@@ -55,6 +55,9 @@ pub async fn principal(
         principal.permissions =
             access_keys::effective(principal.permissions, scopes, Some(narrowed));
         principal.bot_ids = access_keys::listed_bots(row.text_optional(6)?);
+        if principal.bot_ids.is_some() {
+            principal.permissions = access_keys::of_some_bots(principal.permissions);
+        }
         access_keys::note_use(db, access_key_id, row.get_optional(7)?, now).await?;
     }
     Ok(Some(principal))

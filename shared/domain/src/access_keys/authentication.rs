@@ -3,7 +3,7 @@
 use serde_json::json;
 use vivesphere_db::{Database, Row, params};
 
-use super::KeyText;
+use super::{KeyText, NEVER_RESTRICTED};
 use crate::permissions::PermissionSet;
 use crate::roles::{permissions_of, read, written};
 use crate::{Actor, Error, Instant, Principal, PrincipalKind, audit, new_id};
@@ -33,6 +33,15 @@ pub fn effective(
 ) -> PermissionSet {
     let held = owner.intersection(scopes);
     narrowed.map_or(held, |narrowed| held.intersection(narrowed))
+}
+
+/// What is left of that for a key that is restricted to some bots, also for one that was made when
+/// more could be.
+#[must_use]
+pub(crate) fn of_some_bots(permissions: PermissionSet) -> PermissionSet {
+    NEVER_RESTRICTED
+        .iter()
+        .fold(permissions, |left, never| left.without(*never))
 }
 
 /// The bots that a row lists. What cannot be read lists none, which is less than any key has.
@@ -76,15 +85,20 @@ pub async fn present(
     note_use(db, key.access_key_id(), row.get_optional(8)?, now).await?;
     let roles = names(row.text_optional(4)?);
     let owner = permissions_of(&roles, &row.text_optional(5)?.unwrap_or_default());
+    let bot_ids = listed_bots(row.text_optional(7)?);
+    let mut permissions = effective(owner, read(row.get(6)?), None);
+    if bot_ids.is_some() {
+        permissions = of_some_bots(permissions);
+    }
     Ok(Presented::Good(Principal {
         kind: PrincipalKind::AccessKey,
         id: row.text(2)?,
         username: row.text(3)?,
-        permissions: effective(owner, read(row.get(6)?), None),
+        permissions,
         roles,
         session_id: String::new(),
         access_key_id: Some(key.access_key_id().to_owned()),
-        bot_ids: listed_bots(row.text_optional(7)?),
+        bot_ids,
         bots_change: row.get(9)?,
     }))
 }

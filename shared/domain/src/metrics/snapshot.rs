@@ -254,8 +254,9 @@ async fn readings(
     samples(exposition, &table::READINGS, series, Counter::Readings);
     let due: Option<i64> = db
         .query_optional(
-            "SELECT count(*) FROM (SELECT 1 FROM post_metrics
-                WHERE next_reading_at <= ? LIMIT ?)",
+            "SELECT count(*) FROM (SELECT 1 FROM post_metrics m JOIN bots b USING (bot_id)
+                WHERE m.next_reading_at <= ? AND b.status = 'active' AND b.deleted_at IS NULL
+                LIMIT ?)",
             params![Instant::now().unix_millis(), MOST_DUE],
         )
         .await?;
