@@ -14,6 +14,7 @@ mod x_api;
 
 mod access_keys;
 mod access_keys_oauth;
+mod access_keys_restricted;
 mod apikeys;
 mod approvals;
 mod approvals_reach;
