@@ -261,6 +261,15 @@ async fn a_key_manages_what_its_scopes_say_and_never_makes_keys_or_passwords() {
     desk.patch(&path, &set).await.json(200);
     let own = format!("/api/v1/users/{}", admin.user_id);
     desk.patch(&own, &set).await.problem(403, "forbidden");
+    // Nor with all of its owner's: the password would outlive the key.
+    let all = admin.get("/api/v1/auth/me").await.json(200)["permissions"].clone();
+    let all = make(&admin, &json!({"name": "all", "scopes": all})).await;
+    let (all, _) = opened(&app, &all);
+    all.patch(&own, &set).await.problem(403, "forbidden");
+    all.patch(&path, &set).await.json(200);
+    app.anonymous()
+        .sign_in(&admin.username, &admin.password)
+        .await;
     let promotion = json!({"user_id": user.user_id, "role": "admin"});
     let answer = desk.post("/api/v1/roles/assign", &promotion).await;
     answer.problem(403, "forbidden");

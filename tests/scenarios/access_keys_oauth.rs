@@ -191,8 +191,16 @@ async fn a_token_dies_with_its_key() {
     second.post_nothing("/api/v1/auth/logout").await.nothing();
     second.get(BOTS).await.problem(401, "token_revoked");
     first.get(BOTS).await.json(200);
-    // Expiry of the key ends it before its own.
+    // Expiry of the key ends it before its own, and that is told.
     let database = app.database();
+    let soon = chrono::Utc::now().timestamp_millis() + 60_000;
+    database
+        .execute("UPDATE access_keys SET expires_at = ?", [soon])
+        .unwrap();
+    let short = ask(&app, &sent, None).await.json(200);
+    let seconds = short["expires_in"].as_i64().unwrap();
+    assert!((50..=60).contains(&seconds), "{seconds}");
+    with(&app, &short).get(BOTS).await.json(200);
     database
         .execute_batch("UPDATE access_keys SET expires_at = 1")
         .unwrap();

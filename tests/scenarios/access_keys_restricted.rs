@@ -99,7 +99,7 @@ async fn a_key_that_was_restricted_to_more_than_can_be_reads_no_more_than_that()
     let app = App::start().await;
     let admin = app.admin().await;
     let own = bot(&admin, "own").await;
-    let body = json!({"name": "k", "scopes": ["audit:read", "bots:read", "logs:read"]});
+    let body = json!({"name": "k", "scopes": ["audit:read", "bots:read", "health:read_detailed", "logs:read", "metrics:read"]});
     let (old, _) = opened(&app, &make(&admin, &body).await);
     for path in ["/api/v1/audit", "/api/v1/logs", BOTS] {
         old.get(path).await.json(200);
@@ -112,6 +112,8 @@ async fn a_key_that_was_restricted_to_more_than_can_be_reads_no_more_than_that()
         "/api/v1/audit/verify",
         "/api/v1/logs",
         "/api/v1/logs/export",
+        "/api/v1/health/detailed",
+        "/api/v1/metrics",
     ] {
         old.get(path).await.problem(403, "forbidden");
     }

@@ -18,13 +18,16 @@ struct FakeProvider {
     base_url: String,
     status: Arc<Mutex<u16>>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// Held by whoever wants the provider to be slow.
+    busy: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl FakeProvider {
     async fn start() -> Self {
         let status = Arc::new(Mutex::new(200));
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (answer, seen) = (status.clone(), asked.clone());
+        let busy = Arc::new(tokio::sync::Mutex::new(()));
+        let (answer, seen, held) = (status.clone(), asked.clone(), busy.clone());
         let router = Router::new().fallback(move |request: Request| {
             let headers: Vec<String> = request
                 .headers()
@@ -39,8 +42,12 @@ impl FakeProvider {
             );
             seen.lock().unwrap().push(line);
             let status = StatusCode::from_u16(*answer.lock().unwrap()).unwrap();
+            let held = held.clone();
             // A provider that repeats the key in its answer, as some do.
-            async move { (status, headers.join("\n")) }
+            async move {
+                drop(held.lock().await);
+                (status, headers.join("\n"))
+            }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -49,6 +56,7 @@ impl FakeProvider {
             base_url,
             status,
             asked,
+            busy,
         }
     }
 
@@ -313,6 +321,21 @@ async fn a_replaced_key_is_the_one_that_is_used() {
     }
     admin.post_nothing(&check).await.json(200);
     assert!(fake.last().contains("Bearer sk-parallel-"));
+    // One that is replaced while the provider is asked is not told to be the new one's.
+    let busy = fake.busy.lock().await;
+    let asked = fake.asked.lock().unwrap().len();
+    let (checked, ()) = tokio::join!(admin.post_nothing(&check), async {
+        while fake.asked.lock().unwrap().len() == asked {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let new = json!({"key": "sk-meanwhile"});
+        admin.post(&rotate, &new).await.json(200);
+        drop(busy);
+    });
+    checked.problem(412, "stale_version");
+    let now = admin.get(&path).await.json(200);
+    assert_eq!(now["last4"], "hile");
+    assert!(now["check_result"].is_null());
 }
 
 #[tokio::test]

@@ -24,6 +24,24 @@ async fn verify(client: &Client, query: &str) -> Value {
 }
 
 #[tokio::test]
+async fn rows_that_tell_much_are_sealed_as_all_others() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    app.run_job("drain-logs").await;
+    let many =
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 60)
+        INSERT INTO audit_log
+            (occurred_at, actor_kind, actor_id, action, subject_id, detail, request_id)
+        SELECT 1750000000000, 'user', 'me', 'user.changed', 'you',
+            json_object('roles', hex(zeroblob(500000))), 'r' FROM number";
+    app.database().execute(many, []).unwrap();
+    while app.run_job("drain-logs").await["sealed"] != 0 {}
+    let unsealed = "SELECT count(*) FROM audit_log WHERE hash IS NULL";
+    assert_eq!(app.number(unsealed), 0);
+    assert_eq!(verify(&admin, "").await["intact"], true);
+}
+
+#[tokio::test]
 async fn what_was_done_is_found_by_who_what_and_when() {
     let app = App::start().await;
     let admin = app.admin().await;

@@ -214,6 +214,31 @@ async fn a_logout_works_at_once_everywhere() {
 }
 
 #[tokio::test]
+async fn a_right_password_is_right_for_all_who_come_while_its_hash_is_made_anew() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let user = app.user(&admin, &[]).await;
+    // Argon2id of `an old password`, at a cost of earlier days.
+    let old = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$\
+        VmKTqi8nXWXQDulnm1NU2M/Do5hKYL5BUWDT9XkprP4";
+    app.database()
+        .execute(
+            "UPDATE users SET password_hash = ? WHERE user_id = ?",
+            [old, user.user_id.as_str()],
+        )
+        .unwrap();
+    let body = json!({"username": user.username, "password": "an old password"});
+    let anonymous = app.anonymous();
+    let tries = (0..6).map(|_| anonymous.post("/api/v1/auth/login", &body));
+    for answer in futures::future::join_all(tries).await {
+        answer.json(200);
+    }
+    assert_eq!(app.number("SELECT count(*) FROM login_failures"), 0);
+    let anew = "SELECT count(*) FROM users WHERE password_hash LIKE '%m=19456,t=2,p=1%'";
+    assert_eq!(app.number(anew), 2);
+}
+
+#[tokio::test]
 async fn the_oauth_token_endpoint_speaks_rfc_6749() {
     let app = App::start().await;
     let admin = app.admin().await;
@@ -229,6 +254,10 @@ async fn the_oauth_token_endpoint_speaks_rfc_6749() {
         ("grant_type", "refresh_token"),
         ("refresh_token", admin.refresh_token.as_str()),
     ];
+    // A session has its user's permissions, all of them: that of a narrower scope is not given away for
+    // nothing.
+    let narrower = [form[0], form[1], ("scope", "bots:read")];
+    assert_eq!(ask(&narrower).await.json(400)["error"], "invalid_scope");
     let tokens = ask(&form).await.json(200);
     let renewed = admin.with_token(tokens["access_token"].as_str().unwrap());
     renewed.get("/api/v1/auth/me").await.json(200);

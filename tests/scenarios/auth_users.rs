@@ -1,6 +1,7 @@
 //! Users: made, changed, locked out and deleted by administrators.
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use vivesphere_tests::app::App;
 
 #[tokio::test]
@@ -56,9 +57,90 @@ async fn what_is_not_a_user_is_refused_with_the_field() {
             user("fine", "a long password", &["viewer", "king"]),
             "/roles/1",
         ),
+        (
+            user("fine", "a long password", &["viewer", "admin", "viewer"]),
+            "/roles/2",
+        ),
     ] {
         let answer = admin.post("/api/v1/users", &body).await;
         assert_eq!(answer.pointer(), pointer, "{}", answer.text);
+    }
+    let own = format!("/api/v1/users/{}", admin.user_id);
+    let doubled = json!({"roles": ["admin", "admin"]});
+    assert_eq!(admin.patch(&own, &doubled).await.pointer(), "/roles/1");
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_request_with_a_password_is_no_fast_hash() {
+    use sha2::{Digest as _, Sha256};
+
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let send = async |path: &'static str, body: &Value| {
+        admin
+            .send(Method::POST, path, |request| {
+                request.header("idempotency-key", "k1").json(body)
+            })
+            .await
+    };
+    let known = || -> String {
+        app.database()
+            .query_row("SELECT request_hash FROM idempotency_keys", [], |row| {
+                row.get(0)
+            })
+            .unwrap()
+    };
+    let fast = |path: &str, body: &Value| {
+        let request = format!("POST\n{path}\n{body}");
+        let digest = Sha256::digest(request.as_bytes());
+        digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    // Of a request without a password it is, which tells that the test looks at the right one.
+    let (path, bot) = ("/api/v1/bots/create", json!({"bot_name": "one"}));
+    send(path, &bot).await.json(201);
+    assert_eq!(known(), fast(path, &bot));
+    app.database()
+        .execute("DELETE FROM idempotency_keys", [])
+        .unwrap();
+    let path = "/api/v1/users";
+    let ann = json!({"username": "ann", "password": "a long password", "roles": []});
+    let made = send(path, &ann).await.json(201);
+    assert_ne!(known(), fast(path, &ann));
+    // And it is known again.
+    let again = send(path, &ann).await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json(201), made);
+    let other = json!({"username": "ann", "password": "another password", "roles": []});
+    let other = send(path, &other).await;
+    other.problem(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn the_trail_tells_of_each_key_that_goes_with_its_owner() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let user = app.user(&admin, &["operator"]).await;
+    let key = json!({"name": "nightly", "scopes": ["bots:read"]});
+    let key = user.post("/api/v1/access-keys", &key).await.json(201);
+    let apikey = json!({"provider": "openai", "label": "main", "key": "sk-something-long"});
+    let apikey = user.post("/api/v1/apikeys/store", &apikey).await.json(201);
+    let path = format!("/api/v1/users/{}", user.user_id);
+    admin.delete(&path).await.nothing();
+    for (action, subject) in [
+        ("access_key.revoked", &key["access_key_id"]),
+        ("apikey.deleted", &apikey["apikey_id"]),
+    ] {
+        let rows = admin.get(&format!("/api/v1/audit?action={action}")).await;
+        let rows = rows.json(200);
+        assert_eq!(&rows["items"][0]["subject_id"], subject, "{rows}");
+        assert_eq!(
+            rows["items"][0]["detail"],
+            json!({"reason": "user_deleted"})
+        );
+        assert_eq!(rows["items"].as_array().unwrap().len(), 1);
     }
 }
 

@@ -35,6 +35,7 @@ mod docs_page;
 mod documents;
 mod gateway;
 mod gateway_limits;
+mod gateway_proxies;
 mod grants;
 mod guide;
 mod health;

@@ -22,7 +22,7 @@ pub(crate) async fn login(context: Context) -> Result<Reply, Problem> {
     let attempt = SignIn {
         username: &login.username,
         password: &login.password,
-        address: context.client_address(),
+        address: &context.client_address(),
         lifetime_days: config::integer("refresh_token_days").await?,
     };
     match users::sign_in(&context.db, &anonymous, &attempt).await? {
@@ -37,7 +37,7 @@ pub(crate) async fn login(context: Context) -> Result<Reply, Problem> {
 /// The body of login and refresh.
 async fn signed_in(context: &Context, user: &User, started: &Started) -> Result<Reply, Problem> {
     let (token, expires_in) =
-        tokens::issue(&context.db, &user.user_id, &started.session_id).await?;
+        tokens::issue(&context.db, &user.user_id, &started.session_id, None).await?;
     Reply::ok(&wire::SignedIn {
         token: token.expose(),
         token_type: "Bearer",
@@ -159,14 +159,10 @@ pub(crate) async fn me(context: Context) -> Result<Reply, Problem> {
 pub(crate) async fn change_password(context: Context) -> Result<Reply, Problem> {
     let body: wire::Password = context.json()?;
     let principal = context.principal()?;
-    if principal.is_access_key() {
-        return Err(Problem::forbidden(
-            "An access key does not change its owner's password, whatever its scopes.",
-        ));
-    }
+    users::may_set_password(principal, &principal.id)?;
     let change = PasswordChange {
         username: &principal.username,
-        address: context.client_address(),
+        address: &context.client_address(),
         session_id: &principal.session_id,
         current: &body.current_password,
         new: &body.new_password,

@@ -32,10 +32,17 @@ async fn refresh_token(context: &Context, form: wire::TokenForm) -> Result<Reply
     if form.refresh_token.is_empty() {
         return refuse("invalid_request", "refresh_token is missing.");
     }
+    // Before the token is used up: none of less power could be given for it.
+    if !form.scope.trim().is_empty() {
+        return refuse(
+            "invalid_scope",
+            "A session has all permissions of its user: leave scope out. An access key may have fewer.",
+        );
+    }
     match exchange(context, &Secret::new(form.refresh_token)).await? {
         Refreshed::Next(started, user_id) => {
             let (token, expires_in) =
-                tokens::issue(&context.db, &user_id, &started.session_id).await?;
+                tokens::issue(&context.db, &user_id, &started.session_id, None).await?;
             granted(&wire::TokenBody {
                 access_token: token.expose(),
                 token_type: "Bearer",
@@ -83,8 +90,13 @@ async fn client_credentials(context: &Context, form: &wire::TokenForm) -> Result
     let request_id = context.request_id();
     match access_keys::begin_session(&context.db, request_id, &key, wanted, lifetime).await? {
         Grant::Begun(begun) => {
-            let (token, expires_in) =
-                tokens::issue(&context.db, &begun.user_id, &begun.session_id).await?;
+            let (token, expires_in) = tokens::issue(
+                &context.db,
+                &begun.user_id,
+                &begun.session_id,
+                begun.ends_at,
+            )
+            .await?;
             granted(&wire::TokenBody {
                 access_token: token.expose(),
                 token_type: "Bearer",

@@ -36,15 +36,18 @@ pub(crate) async fn prepare(db: &Database) -> Result<(), Problem> {
     Ok(())
 }
 
-/// An access token, and the seconds it lives.
+/// An access token, and the seconds it lives: no longer than whatever it was given for.
 pub(crate) async fn issue(
     db: &Database,
     user_id: &str,
     session_id: &str,
+    ends_at: Option<Instant>,
 ) -> Result<(Secret<String>, u64), Problem> {
     prepare(db).await?;
-    let lifetime = config::integer("access_token_seconds").await?;
     let now = Instant::now().unix_seconds();
+    let longest = config::integer("access_token_seconds").await?;
+    let left = ends_at.map(|end| u64::try_from(end.unix_seconds() - now).unwrap_or(0));
+    let lifetime = left.map_or(longest, |left| left.min(longest));
     let claims = Claims {
         subject: user_id.to_owned(),
         session_id: session_id.to_owned(),

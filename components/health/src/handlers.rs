@@ -45,6 +45,7 @@ pub(crate) async fn ready(context: Context) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn detailed(context: Context) -> Result<Reply, Problem> {
+    context.principal()?.must_see_all_bots()?;
     let db = &context.db;
     Reply::ok(&wire::Detailed {
         readiness: body(readiness(db).await?),

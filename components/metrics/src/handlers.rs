@@ -13,11 +13,7 @@ use crate::wire;
 const LATEST: u32 = 20;
 
 pub(crate) async fn exposition(context: Context) -> Result<Reply, Problem> {
-    if context.principal()?.bot_ids.is_some() {
-        return Err(Problem::forbidden(
-            "This access key is restricted to some bots; this tells of all of them.",
-        ));
-    }
+    context.principal()?.must_see_all_bots()?;
     let settings = vivesphere_settings::current(&context.db).await?;
     let budget = Budget {
         daily_micro_dollars: settings

@@ -50,8 +50,7 @@ pub fn describe() -> Api {
         .json::<wire::RolePatch>()
         .if_match()
         .gives::<wire::RoleBody>()
-        .conflict("built_in_role", BUILT_IN)
-        .conflict("last_admin", LAST_ADMIN);
+        .conflict("built_in_role", BUILT_IN);
     api.delete("/api/v1/roles/{role}", "Delete a role")
         .if_match()
         .gives_nothing()

@@ -5,6 +5,7 @@ use argon2::password_hash::{self, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use crate::secret::Secret;
+use crate::token_hash::hex;
 
 /// Memory for one hash in KiB: the first choice of the OWASP Password Storage Cheat Sheet
 /// (19 MiB, two passes, one lane). It is also what bounds how many may run at once.
@@ -15,7 +16,7 @@ pub const PASSES: u32 = 2;
 pub const LANES: u32 = 1;
 /// The longest password in bytes that is looked at; a longer one is never right. Keeps a caller
 /// from having a megabyte hashed.
-pub const MAX_BYTES: usize = 1024;
+pub const MAX_BYTES: usize = vivesphere_variables::PASSWORD_BYTES;
 
 /// The most memory in KiB that a stored hash may ask for: what was stored by mistake or by
 /// somebody else must not stop the instance.
@@ -54,6 +55,19 @@ pub fn hash(password: &Secret<String>) -> Result<String, PasswordError> {
         .hash_password(password.expose().as_bytes())
         .map_err(|_| PasswordError::Failed)?;
     Ok(hash.to_string())
+}
+
+/// A digest, in hexadecimal digits, of what holds a password among what can be guessed: as slow as
+/// [`hash`], and the same for the same salt of at least eight bytes.
+///
+/// # Errors
+/// [`PasswordError::Failed`] without memory.
+pub fn digest(text: &[u8], salt: &[u8]) -> Result<String, PasswordError> {
+    let mut output = [0; 32];
+    hasher()?
+        .hash_password_into(text, salt, &mut output)
+        .map_err(|_| PasswordError::Failed)?;
+    Ok(hex(&output))
 }
 
 /// Whether `password` is the one behind the PHC string `stored`. The string's own costs are used,
@@ -186,6 +200,15 @@ mod tests {
                 "{stored}"
             );
         }
+    }
+
+    #[test]
+    fn a_digest_is_of_the_text_and_the_salt() {
+        let one = digest(b"text", &[1; 32]);
+        assert_eq!(one, digest(b"text", &[1; 32]));
+        assert_ne!(one, digest(b"text", &[2; 32]));
+        assert_ne!(one, digest(b"test", &[1; 32]));
+        assert_eq!(one.map(|digits| digits.len()), Ok(64));
     }
 
     #[test]

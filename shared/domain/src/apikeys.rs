@@ -282,10 +282,11 @@ pub async fn rotate(
     get(db, principal, apikey_id).await
 }
 
-/// Keeps what a check of this version found; a version that was replaced meanwhile is left alone.
+/// Keeps what a check of this version found.
 ///
 /// # Errors
-/// [`Error::NotFound`]; storage.
+/// [`Error::NotFound`]; [`Error::StaleVersion`] when the version was replaced meanwhile: what was found
+/// says nothing of the key that is there now; storage.
 pub async fn checked(
     db: &Database,
     actor: &Actor,
@@ -295,7 +296,8 @@ pub async fn checked(
     result: CheckResult,
 ) -> Result<Apikey, Error> {
     let transaction = db.transaction().await?;
-    if version_in(&transaction, principal, apikey_id).await? == version {
+    let current = version_in(&transaction, principal, apikey_id).await?;
+    if current == version {
         transaction
             .execute(
                 "UPDATE apikeys SET checked_at = ?2, check_result = ?3 WHERE apikey_id = ?1",
@@ -306,6 +308,9 @@ pub async fn checked(
     let detail = json!({"version": version, "result": result.as_str()});
     audit::record(&transaction, actor, "apikey.checked", apikey_id, &detail).await?;
     transaction.commit().await?;
+    if current != version {
+        return Err(Error::StaleVersion { current });
+    }
     get(db, principal, apikey_id).await
 }
 

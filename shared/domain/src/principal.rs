@@ -1,5 +1,6 @@
 //! Who is asking. Authority is a parameter of every function that needs it.
 
+use crate::Error;
 use crate::permissions::{Permission, PermissionSet};
 
 /// What kind of principal it is.
@@ -117,6 +118,19 @@ impl Principal {
         self.bot_ids
             .as_ref()
             .map(|ids| serde_json::Value::from(ids.as_slice()).to_string())
+    }
+
+    /// Refuses an access key that is restricted to some bots what tells of all of them.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn must_see_all_bots(&self) -> Result<(), Error> {
+        match self.bot_ids {
+            None => Ok(()),
+            Some(_) => Err(Error::Forbidden(
+                "This access key is restricted to some bots; this tells of all of them.".to_owned(),
+            )),
+        }
     }
 
     /// Who acts, as the audit trail and the log name it: the access key's id, else

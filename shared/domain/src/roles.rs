@@ -10,8 +10,8 @@ use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 use crate::permissions::{BuiltInRole, Permission, PermissionSet};
 use crate::{Actor, Error, Instant, Listed, Page, Principal, audit};
 
-pub(crate) use assignment::replace;
 pub use assignment::{Assigned, assign, unassign};
+pub(crate) use assignment::{check_named_once, replace};
 pub use authority::permissions_of;
 pub(crate) use authority::{keep_an_admin, read, require_over, written};
 

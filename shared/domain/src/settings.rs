@@ -4,12 +4,14 @@
 //! One rule says which value holds, everywhere: what was set here, else the deployment's variable
 //! of that setting where it has one, else the table's default.
 
+mod networks;
 mod publishing_windows;
 mod schema;
 pub mod table;
 mod validation;
 mod versions;
 
+pub use networks::Network;
 pub use publishing_windows::{PublishingWindow, PublishingWindows};
 pub use schema::{Fallback, Kind, Setting, Value};
 pub use versions::{

@@ -143,6 +143,7 @@ pub async fn create(
 ) -> Result<User, Error> {
     check_username(username)?;
     check_password("/password", password)?;
+    roles::check_named_once(roles)?;
     let hash = hash(password)?;
     let transaction = db.transaction().await?;
     let user_id = insert(&transaction, actor, Some(principal), username, &hash, roles).await?;
@@ -180,6 +181,20 @@ async fn insert(
     Ok(user_id)
 }
 
+/// Refuses an access key that would change its owner's password, whatever its scopes: who got hold of
+/// the key could sign in after it was revoked.
+///
+/// # Errors
+/// [`Error::Forbidden`].
+pub fn may_set_password(principal: &Principal, user_id: &str) -> Result<(), Error> {
+    if principal.is_access_key() && principal.id == user_id {
+        return Err(Error::Forbidden(
+            "An access key does not change its owner's password, whatever its scopes.".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// Changes a user. Its sessions end when it is disabled or its password is set. Other roles count
 /// from the next request on: they are looked up each time. What is as it was is no change.
 ///
@@ -197,7 +212,9 @@ pub async fn update(
 ) -> Result<User, Error> {
     if let Some(password) = &change.password {
         check_password("/password", password)?;
+        may_set_password(principal, user_id)?;
     }
+    roles::check_named_once(change.roles.as_deref().unwrap_or_default())?;
     let hash = change.password.as_ref().map(hash).transpose()?;
     let transaction = db.transaction().await?;
     let current = get_in(&transaction, user_id).await?;
@@ -262,6 +279,7 @@ pub async fn delete(
 ) -> Result<(), Error> {
     let transaction = db.transaction().await?;
     let username = get_in(&transaction, user_id).await?.username;
+    let reason = json!({"reason": "user_deleted"});
     roles::require_over(&transaction, principal, user_id).await?;
     let bots: Option<i64> = transaction
         .query_optional(
@@ -275,12 +293,25 @@ pub async fn delete(
             "Delete this user's bots first.",
         ));
     }
+    for (statement, action) in [
+        (
+            "DELETE FROM access_keys WHERE owner_id = ? RETURNING access_key_id",
+            "access_key.revoked",
+        ),
+        (
+            "DELETE FROM apikeys WHERE owner_id = ? RETURNING apikey_id",
+            "apikey.deleted",
+        ),
+    ] {
+        let keys: Vec<String> = transaction.query(statement, params![user_id]).await?;
+        for key in keys {
+            audit::record(&transaction, actor, action, &key, &reason).await?;
+        }
+    }
     for statement in [
         "DELETE FROM refresh_tokens WHERE session_id IN
             (SELECT session_id FROM sessions WHERE user_id = ?)",
         "DELETE FROM sessions WHERE user_id = ?",
-        "DELETE FROM access_keys WHERE owner_id = ?",
-        "DELETE FROM apikeys WHERE owner_id = ?",
         "DELETE FROM user_roles WHERE user_id = ?",
         "DELETE FROM users WHERE user_id = ?",
     ] {

@@ -32,11 +32,11 @@ pub(crate) enum Credentials {
 impl Credentials {
     /// Whose rate-limit tokens are spent. All keys of a user share the user's: making more of
     /// them gives no more.
-    pub(crate) fn client(&self, address: &str) -> String {
+    pub(crate) fn client(&self, address: impl FnOnce() -> String) -> String {
         match self {
             Self::Token(claims) => format!("user:{}", claims.subject),
             Self::AccessKey(principal) => format!("user:{}", principal.id),
-            _ => format!("address:{address}"),
+            _ => format!("address:{}", address()),
         }
     }
 }

@@ -1,11 +1,15 @@
 //! What a handler gets: the request, read and checked as far as the pipeline can.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
 use serde::de::DeserializeOwned;
 use vivesphere_db::Database;
 use vivesphere_domain::{Actor, Principal, parse_id};
 
+use crate::client_address::client_address;
+use crate::policy::Policy;
 use crate::{PageQuery, Problem, parsing};
 
 /// One request, after authentication and the permission check.
@@ -15,6 +19,7 @@ pub struct Context {
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) principal: Option<Principal>,
     pub(crate) request_id: String,
+    pub(crate) policy: Rc<Policy>,
     /// The database, migrated.
     pub db: Database,
 }
@@ -50,10 +55,11 @@ impl Context {
         &self.parts.headers
     }
 
-    /// The client's address as the host saw it, without its port; empty when it said nothing.
+    /// The client's address, as the host or a trusted proxy saw it, without its port; empty when they
+    /// said nothing.
     #[must_use]
-    pub fn client_address(&self) -> &str {
-        client_address(&self.parts.headers)
+    pub fn client_address(&self) -> String {
+        client_address(&self.parts.headers, &self.policy.trusted_proxies)
     }
 
     /// The bearer token, if one was sent.
@@ -193,23 +199,6 @@ fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     })
 }
 
-pub(crate) fn client_address(headers: &HeaderMap) -> &str {
-    let text = headers
-        .get("spin-client-addr")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    match text.rsplit_once(':') {
-        // "127.0.0.1:1234" and "[::1]:1234"; a bare IPv6 address keeps its colons.
-        Some((address, port))
-            if port.parse::<u16>().is_ok()
-                && (!address.contains(':') || address.ends_with(']')) =>
-        {
-            address
-        }
-        _ => text,
-    }
-}
-
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = text.split_once(' ')?;
@@ -217,23 +206,4 @@ pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
         .eq_ignore_ascii_case("bearer")
         .then(|| token.trim())
         .filter(|token| !token.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_client_address_loses_its_port() {
-        let mut headers = HeaderMap::new();
-        for (given, wanted) in [
-            ("127.0.0.1:8080", "127.0.0.1"),
-            ("[::1]:8080", "[::1]"),
-            ("::1", "::1"),
-            ("10.0.0.1", "10.0.0.1"),
-        ] {
-            headers.insert("spin-client-addr", given.parse().expect("a header"));
-            assert_eq!(client_address(&headers), wanted);
-        }
-    }
 }

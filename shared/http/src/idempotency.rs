@@ -5,6 +5,7 @@ use vivesphere_crypto::sha256_hex;
 use vivesphere_db::Database;
 use vivesphere_domain::{Instant, idempotency_keys as keys};
 
+use crate::route::RequestDigest;
 use crate::{FieldError, Problem, Reply};
 
 /// A key that this request holds until its answer is kept or the key is let go.
@@ -23,12 +24,17 @@ pub(crate) enum Begun {
     Again(Reply),
 }
 
+/// What most requests are known by: what they hold is either no secret or no text that can be guessed.
+pub(crate) fn sha256(request: &[u8], _salt: &[u8]) -> Result<String, Problem> {
+    Ok(sha256_hex(request))
+}
+
 /// Looks at the key of a request and takes it when it is new.
 pub(crate) async fn begin(
     db: &Database,
     headers: &HeaderMap,
     principal_id: &str,
-    (request_id, request): (&str, &[&[u8]]),
+    (request_id, digest, request): (&str, RequestDigest, &[&[u8]]),
     now: Instant,
 ) -> Result<Begun, Problem> {
     let Some(value) = headers.get("idempotency-key") else {
@@ -40,7 +46,8 @@ pub(crate) async fn begin(
             "Idempotency-Key must have 1 to 255 visible characters.",
         ));
     }
-    let hash = sha256_hex(&request.join(&b"\n"[..]));
+    let salt = format!("{principal_id}\n{key}");
+    let hash = digest(&request.join(&b"\n"[..]), salt.as_bytes())?;
     match keys::take(db, principal_id, key, (request_id, &hash), now).await? {
         keys::Taken::New => Ok(Begun::First(Held {
             principal_id: principal_id.to_owned(),

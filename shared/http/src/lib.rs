@@ -9,6 +9,7 @@ pub mod access_tokens;
 mod answer;
 mod authenticate;
 mod brotli_encoder;
+mod client_address;
 mod compression;
 mod context;
 mod cors;
@@ -38,7 +39,7 @@ pub use list::{List, NoFilter, PageQuery};
 pub use parsing::{given, json};
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use reply::{Reply, ReplyStream};
-pub use route::{Access, Handler, HandlerFuture, Route, RouteClass, Verb};
+pub use route::{Access, Handler, HandlerFuture, RequestDigest, Route, RouteClass, Verb};
 pub use run::{RunQuery, TimeBudget};
 pub use serve::serve;
 

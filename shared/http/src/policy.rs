@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use vivesphere_config::Misconfigured;
 use vivesphere_db::Database;
+use vivesphere_domain::settings::Network;
 use vivesphere_domain::settings::table::gateway as setting;
 use vivesphere_settings::Settings;
 
@@ -20,6 +21,8 @@ pub(crate) struct Policy {
     pub(crate) cors: Cors,
     pub(crate) compression: bool,
     pub(crate) body_limit: usize,
+    /// Whose word on a client's address is taken.
+    pub(crate) trusted_proxies: Vec<Network>,
     /// Nothing where requests are not counted.
     limits: Option<Limits>,
 }
@@ -74,6 +77,7 @@ impl Policy {
             },
             compression: settings.boolean(&setting::COMPRESSION).await?,
             body_limit: usize::try_from(body_limit).unwrap_or(usize::MAX),
+            trusted_proxies: settings.networks(&setting::TRUSTED_PROXIES).await?,
             limits,
         })
     }

@@ -7,7 +7,10 @@ use http::Method;
 use vivesphere_domain::permissions::Permission;
 
 use crate::kept_answers::{self, Keeper};
-use crate::{Context, Problem, Reply};
+use crate::{Context, Problem, Reply, idempotency};
+
+/// A digest of a request, made with a salt that is its principal's and its key's own.
+pub type RequestDigest = fn(&[u8], &[u8]) -> Result<String, Problem>;
 
 /// What a handler returns.
 pub type HandlerFuture = Pin<Box<dyn Future<Output = Result<Reply, Problem>>>>;
@@ -48,6 +51,8 @@ pub struct Route {
     /// Whether the answer holds a secret: it is neither compressed, nor given a tag, nor kept for
     /// the `Idempotency-Key`.
     pub confidential: bool,
+    /// What a request is known by when it comes again with its `Idempotency-Key`.
+    pub digest: RequestDigest,
     /// What keeps the answer and gives it again, where it is made of nothing but what that looks at.
     pub keeper: Option<Keeper>,
 }
@@ -86,6 +91,7 @@ impl Route {
             },
             body_limit: BODY_LIMIT,
             confidential: false,
+            digest: idempotency::sha256,
             keeper: None,
         }
     }
@@ -94,6 +100,14 @@ impl Route {
     #[must_use]
     pub const fn confidential(mut self) -> Self {
         self.confidential = true;
+        self
+    }
+
+    /// The request holds a password: the digest by which it is known again, which is kept for a day,
+    /// must be as slow as a password's hash.
+    #[must_use]
+    pub const fn holds_password(mut self, digest: RequestDigest) -> Self {
+        self.digest = digest;
         self
     }
 

@@ -12,7 +12,8 @@ use vivesphere_domain::{Instant, Principal};
 use crate::access_log::Line;
 use crate::answer::{Trace, finish};
 use crate::authenticate::{self, Credentials};
-use crate::context::{bearer_token, client_address};
+use crate::client_address::client_address;
+use crate::context::bearer_token;
 use crate::hand_over::{self, Answered};
 use crate::idempotency::{self, Begun};
 use crate::kept_answers::Kept;
@@ -160,7 +161,7 @@ where
             ];
             // A key's own, not its owner's: it may see less than was answered to the owner.
             let whose = principal.actor_id();
-            let request = (trace.request_id.as_str(), &request[..]);
+            let request = (trace.request_id.as_str(), route.digest, &request[..]);
             match idempotency::begin(&db, &parts.headers, whose, request, now).await? {
                 Begun::Again(reply) => return Ok(reply),
                 Begun::First(held) => Some(held),
@@ -175,6 +176,7 @@ where
         parameters,
         principal,
         request_id: trace.request_id.clone(),
+        policy,
         db,
     };
     let mut result = (route.handler)(context).await;
@@ -263,7 +265,8 @@ async fn spend(
         |route| route.class,
     );
     if let Some(limit) = policy.per_minute(class) {
-        let client = credentials.client(client_address(&parts.headers));
+        let address = || client_address(&parts.headers, &policy.trusted_proxies);
+        let client = credentials.client(address);
         let purse = rate_limit::purse(class, &client);
         let budget = rate_limit::spend(db, &purse, limit, now).await?;
         trace.budget = Some(budget);

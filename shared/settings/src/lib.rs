@@ -14,7 +14,8 @@ use vivesphere_config as config;
 use vivesphere_config::Misconfigured;
 use vivesphere_db::{Database, Error};
 use vivesphere_domain::settings::{
-    Fallback, PublishingWindows, Setting, Value, Version, change_number, every_current, find,
+    Fallback, Network, PublishingWindows, Setting, Value, Version, change_number, every_current,
+    find,
 };
 
 /// How long what was read is used without asking whether it still holds.
@@ -193,6 +194,17 @@ impl Settings {
         match self.value(setting).await? {
             (Value::Origins(origins), _) => Ok(origins),
             _ => Err(wrong(setting, "it is not a list of origins")),
+        }
+    }
+
+    /// Networks of addresses.
+    ///
+    /// # Errors
+    /// As [`Settings::integer`].
+    pub async fn networks(&self, setting: &'static Setting) -> Result<Vec<Network>, Misconfigured> {
+        match self.value(setting).await? {
+            (Value::Networks(networks), _) => Ok(networks),
+            _ => Err(wrong(setting, "it is not a list of networks")),
         }
     }
 

@@ -14,4 +14,4 @@ mod variable;
 
 pub use secret::Secret;
 pub use table::{VARIABLES, variable};
-pub use variable::{Kind, Malformed, Value, Variable};
+pub use variable::{Kind, Malformed, PASSWORD_BYTES, Value, Variable};

@@ -14,6 +14,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Most bytes of a text that must not be guessed: no longer one is hashed as a password.
+pub const PASSWORD_BYTES: usize = 1024;
+
 /// What a variable may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -32,7 +35,7 @@ pub enum Kind {
     },
     /// Base64 of exactly 32 bytes.
     Secret32,
-    /// Text of at least `min` characters that must not be guessed.
+    /// Text of at least `min` characters, and at most [`PASSWORD_BYTES`], that must not be guessed.
     Password {
         /// Fewest characters.
         min: usize,
@@ -123,7 +126,9 @@ impl Variable {
             Kind::Secret32 => "32 random bytes in base64, 44 characters long \
                                (for example from `openssl rand -base64 32`)"
                 .to_owned(),
-            Kind::Password { min } => format!("text of at least {min} characters on one line"),
+            Kind::Password { min } => format!(
+                "text of at least {min} characters and at most {PASSWORD_BYTES} bytes on one line"
+            ),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Boolean => "true or false".to_owned(),
         };
@@ -204,7 +209,8 @@ impl Kind {
             Kind::Url { .. } => None,
             Kind::Secret32 => parse_key(text).map(|key| Value::Key(Secret::new(key))),
             Kind::Password { min } => {
-                let fits = text.chars().count() >= min && one_line(text);
+                let fits =
+                    text.chars().count() >= min && text.len() <= PASSWORD_BYTES && one_line(text);
                 fits.then(|| Value::SecretText(Secret::new(text.to_owned())))
             }
             Kind::Integer { min, max } => {

@@ -23,6 +23,14 @@ fn every_default_has_the_form_that_its_own_row_asks_for() {
 }
 
 #[test]
+fn a_password_is_no_longer_than_one_that_is_hashed() {
+    let name = "bootstrap_admin_password";
+    assert!(accepts(name, &"p".repeat(1024)));
+    assert!(!accepts(name, &"p".repeat(1025)));
+    assert!(!accepts(name, &"é".repeat(513)));
+}
+
+#[test]
 fn required_variables_are_the_four_secrets_that_a_first_start_makes() {
     let required: Vec<_> = VARIABLES
         .iter()

@@ -137,6 +137,8 @@ pub struct Begun {
     pub session_id: String,
     /// What it may do now.
     pub scopes: PermissionSet,
+    /// When the key ends, if it does.
+    pub ends_at: Option<Instant>,
 }
 
 /// What came of a try to begin a session with a key.
@@ -167,16 +169,17 @@ pub async fn begin_session(
     };
     let transaction = db.transaction().await?;
     // Again under the write lock: it may have been revoked since.
-    let listed: Option<String> = transaction
+    let row: Option<Row> = transaction
         .query_optional(
-            "SELECT scopes FROM access_keys WHERE access_key_id = ?",
+            "SELECT scopes, expires_at FROM access_keys WHERE access_key_id = ?",
             params![key.access_key_id()],
         )
         .await?;
-    let Some(listed) = listed else {
+    let Some(row) = row else {
         return Ok(Grant::UnknownKey);
     };
-    let held = read(&listed);
+    let held = read(row.get(0)?);
+    let ends_at = row.get_optional(1)?.map(Instant::from_unix_millis);
     let wanted = wanted.unwrap_or(held);
     let scopes = wanted.intersection(principal.permissions);
     if !wanted.is_subset_of(held) || scopes.is_empty() {
@@ -213,6 +216,7 @@ pub async fn begin_session(
         user_id: principal.id,
         session_id,
         scopes,
+        ends_at,
     }))
 }
 

@@ -10,6 +10,8 @@ use super::verify::{Head, head_in};
 pub struct Sealed {
     /// The rows after the chain's former end, in their order.
     pub rows: Vec<Row>,
+    /// Whether there may be rows after them.
+    pub more: bool,
     /// Where the chain ends now.
     pub head: Head,
 }
@@ -30,7 +32,11 @@ impl FromRow for Row {
     }
 }
 
-/// Seals at most `limit` rows, in the order of their ids. Power lost afterwards does no harm: the
+/// Details of this many bytes are sealed at once, or one row's: whatever is told of them is then in an
+/// instance's memory, too.
+const DETAIL_BYTES: usize = 1 << 20;
+
+/// Seals at most `limit` rows, in the order of their ids, and fewer when they tell much. Power lost afterwards does no harm: the
 /// same rows are then sealed again with the same hashes.
 ///
 /// A row that has a hash before it was sealed did not come from here. It is left as it is, for
@@ -44,13 +50,18 @@ pub async fn seal(transaction: &Transaction, limit: usize) -> Result<Sealed, Err
         .query(
             "SELECT audit_id, occurred_at, actor_kind, actor_id, action, subject_id, detail,
                 request_id, hash
-             FROM audit_log WHERE audit_id > ? ORDER BY audit_id LIMIT ?",
-            params![head.place.audit_id, limit as i64],
+             FROM (SELECT *, sum(length(detail)) OVER (ORDER BY audit_id) - length(detail) AS before
+                FROM (SELECT * FROM audit_log WHERE audit_id > ? ORDER BY audit_id LIMIT ?))
+             WHERE before < ? ORDER BY audit_id",
+            params![head.place.audit_id, limit as i64, DETAIL_BYTES as i64],
         )
         .await?;
     let Some(last) = rows.last() else {
-        return Ok(Sealed { rows, head });
+        let more = false;
+        return Ok(Sealed { rows, more, head });
     };
+    let bytes: usize = rows.iter().map(|row| row.detail.len()).sum();
+    let more = rows.len() >= limit || bytes >= DETAIL_BYTES;
     let last = last.audit_id;
     let mut place = head.place;
     let mut seals = Vec::with_capacity(rows.len());
@@ -78,6 +89,7 @@ pub async fn seal(transaction: &Transaction, limit: usize) -> Result<Sealed, Err
     place.audit_id = last;
     Ok(Sealed {
         rows,
+        more,
         head: Head { place, sealed_rows },
     })
 }

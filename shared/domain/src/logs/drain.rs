@@ -189,7 +189,7 @@ impl Drain<'_> {
         transaction.commit().await?;
         self.done.sealed += count_of_rows;
         self.done.head = Some(sealed.head);
-        Ok(Some(count_of_rows >= SEAL_BATCH))
+        Ok(Some(sealed.more))
     }
 
     async fn delete_old(&mut self) -> Result<Option<bool>, Error> {

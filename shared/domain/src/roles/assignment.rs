@@ -1,5 +1,7 @@
 //! Who has which role.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use vivesphere_db::{Database, Transaction, params};
 
@@ -135,6 +137,22 @@ async fn finish(
         permissions,
         version: version.ok_or(Error::NotFound)?,
     })
+}
+
+/// Refuses a list that names a role twice: the longest that is left names each once, and the audit
+/// trail tells of lists as they were sent.
+///
+/// # Errors
+/// [`Error::Invalid`] with the position of the second.
+pub(crate) fn check_named_once(roles: &[String]) -> Result<(), Error> {
+    let mut named = BTreeSet::new();
+    match roles.iter().position(|role| !named.insert(role)) {
+        Some(position) => Err(Error::invalid(
+            format!("/roles/{position}"),
+            "is named before",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Writes all roles of a user in place of what it had, as far as the principal may give and take

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::networks::{self, Network};
 use super::publishing_windows::PublishingWindows;
 
 /// One row of the table.
@@ -39,6 +40,8 @@ pub enum Kind {
     },
     /// Origins of web pages (RFC 6454), or `*` for every one.
     Origins,
+    /// Networks of addresses.
+    Networks,
     /// Hours of the week; none at all means always.
     PublishingWindows,
 }
@@ -65,6 +68,8 @@ pub enum Value {
     Integer(i64),
     /// Of [`Kind::Origins`].
     Origins(Vec<String>),
+    /// Of [`Kind::Networks`].
+    Networks(Vec<Network>),
     /// Of [`Kind::PublishingWindows`].
     PublishingWindows(PublishingWindows),
 }
@@ -95,6 +100,7 @@ impl Setting {
                     ))
                 }),
             Kind::Origins => origins(json).map(Value::Origins),
+            Kind::Networks => networks::parse(json).map(Value::Networks),
             Kind::PublishingWindows => PublishingWindows::parse(json).map(Value::PublishingWindows),
         }
     }
@@ -108,6 +114,7 @@ impl Setting {
             (Fallback::Nothing, Kind::PublishingWindows) => {
                 Value::PublishingWindows(PublishingWindows::default())
             }
+            (Fallback::Nothing, Kind::Networks) => Value::Networks(Vec::new()),
             (Fallback::Nothing, _) => Value::Origins(Vec::new()),
             (Fallback::SameAs(_), _) => return None,
         })
@@ -122,6 +129,7 @@ impl Kind {
             Self::Boolean => "boolean",
             Self::Integer { .. } => "integer",
             Self::Origins => "origins",
+            Self::Networks => "networks",
             Self::PublishingWindows => "publishing_windows",
         }
     }
@@ -135,6 +143,7 @@ impl Value {
             Self::Boolean(value) => Json::Bool(*value),
             Self::Integer(value) => Json::from(*value),
             Self::Origins(origins) => Json::from(origins.clone()),
+            Self::Networks(list) => networks::to_json(list),
             Self::PublishingWindows(windows) => windows.to_json(),
         }
     }

@@ -12,6 +12,7 @@ pub const SETTINGS: &[&Setting] = &[
     &gateway::COMPRESSION,
     &gateway::CORS_ALLOWED_ORIGINS,
     &gateway::CORS_ALLOW_CREDENTIALS,
+    &gateway::TRUSTED_PROXIES,
     &posts::APPROVAL_REQUIRED,
     &posts::APPROVAL_DEADLINE_SECONDS,
     &publisher::PUBLISHING_WINDOWS,
@@ -125,6 +126,15 @@ pub mod gateway {
         kind: Kind::Boolean,
         fallback: Fallback::Boolean(false),
         description: "Whether browsers send their own credentials along; never with *.",
+        ..GATEWAY
+    };
+    /// Who may say from where a request comes.
+    pub static TRUSTED_PROXIES: Setting = Setting {
+        name: "trusted_proxies",
+        kind: Kind::Networks,
+        fallback: Fallback::Nothing,
+        description: "Addresses and networks of the reverse proxies in front; theirs is the word on a \
+                      client's address (X-Forwarded-For).",
         ..GATEWAY
     };
 }

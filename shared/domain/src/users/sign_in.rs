@@ -59,46 +59,58 @@ pub async fn sign_in(
     let SignIn {
         username, address, ..
     } = *attempt;
-    login_failures::check(db, username, address).await?;
+    loop {
+        login_failures::check(db, username, address).await?;
+        let known = known(db, username).await?;
+        let stored = known.as_ref().map(|(_, hash)| hash.as_str());
+        let fits = verify(attempt.password, stored)?;
+        // Hashes of earlier costs are made anew while the password is at hand.
+        let rehashed = match stored {
+            Some(stored) if fits && password::needs_rehash(stored) => Some(hash(attempt.password)?),
+            _ => None,
+        };
+        let transaction = db.transaction().await?;
+        login_failures::check_in(&transaction, username, address).await?;
+        let user_id = match &known {
+            Some((user_id, hash)) if fits => match still(&transaction, user_id, hash).await? {
+                Still::MayEnter => user_id,
+                // Another sign-in may have made the hash anew: that makes no password wrong.
+                Still::OtherHash => continue,
+                Still::MayNotEnter => {
+                    refuse(transaction, actor, user_id, username, address).await?;
+                    return Ok(None);
+                }
+            },
+            _ => {
+                let user_id = known.as_ref().map_or("", |(user_id, _)| user_id);
+                refuse(transaction, actor, user_id, username, address).await?;
+                return Ok(None);
+            }
+        };
+        if let Some(hash) = rehashed {
+            transaction
+                .execute(
+                    "UPDATE users SET password_hash = ? WHERE user_id = ?",
+                    params![hash, user_id.as_str()],
+                )
+                .await?;
+        }
+        login_failures::forget(&transaction, username).await?;
+        let started = sessions::start(&transaction, actor, user_id, attempt.lifetime_days).await?;
+        transaction.commit().await?;
+        return Ok(Some((get(db, user_id).await?, started)));
+    }
+}
+
+/// The user of a name, and the hash of the password.
+async fn known(db: &Database, username: &str) -> Result<Option<(String, String)>, Error> {
     let row: Option<Row> = db
         .query_optional(
             "SELECT user_id, password_hash FROM users WHERE username = ?",
             params![username],
         )
         .await?;
-    let known = row
-        .map(|row| Ok::<_, Error>((row.text(0)?, row.text(1)?)))
-        .transpose()?;
-    let stored = known.as_ref().map(|(_, hash)| hash.as_str());
-    let fits = verify(attempt.password, stored)?;
-    // Hashes of earlier costs are made anew while the password is at hand.
-    let rehashed = match stored {
-        Some(stored) if fits && password::needs_rehash(stored) => Some(hash(attempt.password)?),
-        _ => None,
-    };
-    let transaction = db.transaction().await?;
-    login_failures::check_in(&transaction, username, address).await?;
-    let user_id = match &known {
-        Some((user_id, hash)) if fits && may_enter(&transaction, user_id, hash).await? => user_id,
-        _ => {
-            let user_id = known.as_ref().map_or("", |(user_id, _)| user_id);
-            fail(&transaction, actor, user_id, username, address).await?;
-            transaction.commit().await?;
-            return Ok(None);
-        }
-    };
-    if let Some(hash) = rehashed {
-        transaction
-            .execute(
-                "UPDATE users SET password_hash = ? WHERE user_id = ?",
-                params![hash, user_id.as_str()],
-            )
-            .await?;
-    }
-    login_failures::forget(&transaction, username).await?;
-    let started = sessions::start(&transaction, actor, user_id, attempt.lifetime_days).await?;
-    transaction.commit().await?;
-    Ok(Some((get(db, user_id).await?, started)))
+    row.map(|row| Ok((row.text(0)?, row.text(1)?))).transpose()
 }
 
 /// A change of one's own password.
@@ -144,14 +156,16 @@ pub async fn change_password(
     let transaction = db.transaction().await?;
     login_failures::check_in(&transaction, username, address).await?;
     let Some(new) = new else {
-        fail(&transaction, actor, &actor.id, username, address).await?;
-        transaction.commit().await?;
+        refuse(transaction, actor, &actor.id, username, address).await?;
         return Err(Error::invalid(
             "/current_password",
             "is not the current password",
         ));
     };
-    if !may_enter(&transaction, &actor.id, &stored).await? {
+    if !matches!(
+        still(&transaction, &actor.id, &stored).await?,
+        Still::MayEnter
+    ) {
         return Err(Error::conflict(
             "user_changed",
             "This user was changed by somebody else meanwhile.",
@@ -180,27 +194,38 @@ fn verify(password: &Secret<String>, stored: Option<&str>) -> Result<bool, Error
 }
 
 /// Whether what was read before the password was checked, which takes its time, still holds.
-async fn may_enter(transaction: &Transaction, user_id: &str, hash: &str) -> Result<bool, Error> {
-    let row: Option<i64> = transaction
-        .query_optional(
-            "SELECT 1 FROM users WHERE user_id = ? AND password_hash = ? AND disabled_at IS NULL",
-            params![user_id, hash],
-        )
-        .await?;
-    Ok(row.is_some())
+enum Still {
+    MayEnter,
+    OtherHash,
+    MayNotEnter,
 }
 
-/// The audit row names the user, if there is one, and not what was typed: people type passwords
-/// where the name belongs.
-async fn fail(
-    transaction: &Transaction,
+async fn still(transaction: &Transaction, user_id: &str, hash: &str) -> Result<Still, Error> {
+    let same: Option<bool> = transaction
+        .query_optional(
+            "SELECT password_hash = ? FROM users WHERE user_id = ? AND disabled_at IS NULL",
+            params![hash, user_id],
+        )
+        .await?;
+    Ok(match same {
+        Some(true) => Still::MayEnter,
+        Some(false) => Still::OtherHash,
+        None => Still::MayNotEnter,
+    })
+}
+
+/// Notes a failure, and ends the transaction. The audit row names the user, if there is one, and not
+/// what was typed: people type passwords where the name belongs.
+async fn refuse(
+    transaction: Transaction,
     actor: &Actor,
     user_id: &str,
     username: &str,
     address: &str,
 ) -> Result<(), Error> {
-    login_failures::note(transaction, username, address).await?;
+    login_failures::note(&transaction, username, address).await?;
     let detail = json!({"address": address});
-    audit::record(transaction, actor, "login.failed", user_id, &detail).await?;
+    audit::record(&transaction, actor, "login.failed", user_id, &detail).await?;
+    transaction.commit().await?;
     Ok(())
 }
