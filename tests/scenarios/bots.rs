@@ -237,6 +237,9 @@ async fn a_paused_bot_waits_and_a_deleted_one_takes_its_posts_along() {
     let post_id = admin.schedule(&bot_id, &json!({"text": "held back"})).await;
     let paused = admin.post_nothing(&format!("{path}/pause")).await.json(200);
     assert_eq!(paused["status"], "paused");
+    // Once more is no change.
+    let again = admin.post_nothing(&format!("{path}/pause")).await.json(200);
+    assert_eq!(again, paused);
     assert_eq!(app.run_job("publish").await["claimed"], 0);
     let resumed = admin
         .post_nothing(&format!("{path}/resume"))

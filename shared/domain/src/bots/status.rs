@@ -34,7 +34,7 @@ async fn set_status(
     Ok(())
 }
 
-/// Pauses a bot, or lets a paused one go on.
+/// Pauses a bot, or lets a paused one go on. One that is as it is to be stays so.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Forbidden`]; [`Error::Conflict`] `not_connected` when it has
@@ -46,21 +46,32 @@ pub async fn pause_or_resume(
     bot_id: &str,
     pause: bool,
 ) -> Result<Bot, Error> {
-    let bot = get_writable(db, principal, bot_id).await?;
-    if !matches!(bot.status.as_str(), "active" | "paused") {
+    get_writable(db, principal, bot_id).await?;
+    let transaction = db.transaction().await?;
+    // Under the write lock: its credentials may have been found dead since.
+    let row: Option<Row> = transaction
+        .query_optional(
+            "SELECT status, status_code FROM bots WHERE bot_id = ? AND deleted_at IS NULL",
+            params![bot_id],
+        )
+        .await?;
+    let row = row.ok_or(Error::NotFound)?;
+    let (current, code) = (row.text(0)?, row.text_optional(1)?);
+    if !matches!(current.as_str(), "active" | "paused") {
         return Err(Error::conflict(
             "not_connected",
             "Connect this bot first: it has no working credentials.",
         ));
     }
-    let transaction = db.transaction().await?;
     let (status, reason) = if pause {
         ("paused", Some(BY_PERSON))
     } else {
         ("active", None)
     };
-    set_status(&transaction, actor, bot_id, status, reason).await?;
-    transaction.commit().await?;
+    if (current.as_str(), code.as_deref()) != (status, reason.map(|(code, _)| code)) {
+        set_status(&transaction, actor, bot_id, status, reason).await?;
+        transaction.commit().await?;
+    }
     get(db, principal, bot_id).await
 }
 

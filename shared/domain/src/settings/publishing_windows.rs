@@ -99,7 +99,11 @@ fn parse_window(json: &Json) -> Result<PublishingWindow, (String, &'static str)>
             .ok_or((format!("/{name}"), "must be a time of day such as 08:00"))
     };
     let (from, to) = (time("from")?, time("to")?);
-    if from == to || from == DAY {
+    if from == DAY {
+        let detail = "must be before 24:00, which is the end of a day";
+        return Err(("/from".to_owned(), detail));
+    }
+    if from == to {
         let detail = "must not be the moment of its opening; the whole day is 00:00 to 24:00";
         return Err(("/to".to_owned(), detail));
     }
@@ -211,6 +215,7 @@ mod tests {
             (json!([{"from": "08:60", "to": "09:00"}]), "/0/from"),
             (json!([{"from": "08:00", "to": "24:01"}]), "/0/to"),
             (json!([{"from": "08:00", "to": "08:00"}]), "/0/to"),
+            (json!([{"from": "24:00", "to": "08:00"}]), "/0/from"),
             (
                 json!([{"from": "08:00", "to": "09:00", "days": []}]),
                 "/0/days",
