@@ -1,7 +1,11 @@
 //! What the gateway does to every answer: tags, encodings, web pages of other origins, refusals.
 
 use std::io::Read as _;
+use std::pin::Pin;
 
+use hyper::body::Body as _;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 use vivesphere_tests::app::App;
@@ -347,6 +351,53 @@ async fn the_same_key_creates_one_thing_however_often_and_from_wherever_it_comes
     let after = create(&admin, "at once", "a day later").await.json(201);
     assert_ne!(after["bot_id"], ids[0]);
     assert_eq!(app.number("SELECT count(*) FROM bots"), 4);
+}
+
+#[tokio::test]
+async fn whoever_asks_for_the_head_gets_what_a_read_says_but_its_body() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    ten_bots(&admin).await;
+    let head = async |client: &Client, path: &str| {
+        client.send(Method::HEAD, path, |request| request).await
+    };
+    let (path, anonymous) = ("/api/v1/bots/list", app.anonymous());
+    let read = admin.get(path).await;
+    let alone = head(&admin, path).await;
+    assert_eq!((alone.status, alone.text.as_str()), (200, ""));
+    for name in ["etag", "content-type", "vary", "cache-control"] {
+        assert_eq!(alone.header(name), read.header(name), "{name}");
+    }
+    // What watches from outside often asks so.
+    assert_eq!(head(&anonymous, "/api/v1/health").await.status, 200);
+    assert_eq!(head(&anonymous, path).await.status, 401);
+    assert_eq!(head(&anonymous, "/nowhere").await.status, 404);
+    let refused = head(&admin, "/api/v1/bots/create").await;
+    assert_eq!((refused.status, refused.header("allow")), (405, "POST"));
+    let deleted = admin.delete("/api/v1/health").await;
+    assert_eq!(
+        (deleted.status, deleted.header("allow")),
+        (405, "GET, HEAD")
+    );
+    // A read that is sent in pieces, too, and with HTTP/2, where a body would be an error.
+    assert_eq!(head(&admin, "/api/v1/logs/export").await.status, 200);
+    let address = app.base_url.trim_start_matches("http://");
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (executor, stream) = (TokioExecutor::new(), TokioIo::new(stream));
+    let (mut http2, connection) = http2::handshake(executor, stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::head(format!("{}/api/v1/health", app.base_url));
+    let answer = http2
+        .send_request(request.body(String::new()).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let mut body = answer.into_body();
+    let mut next =
+        async || std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+    while let Some(piece) = next().await {
+        assert_eq!(piece.unwrap().into_data().unwrap(), "");
+    }
 }
 
 #[tokio::test]

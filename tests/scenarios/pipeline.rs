@@ -175,10 +175,10 @@ async fn paths_methods_and_types_that_do_not_exist() {
         .problem(404, "not_found");
     admin.get("/api/v1/auth").await.problem(404, "not_found");
     for (method, path, allow) in [
-        (Method::DELETE, "/api/v1/bots/list", "GET"),
+        (Method::DELETE, "/api/v1/bots/list", "GET, HEAD"),
         (Method::GET, "/api/v1/bots/create", "POST"),
         (Method::PUT, "/api/v1/auth/login", "POST"),
-        (Method::POST, "/api/v1/health", "GET"),
+        (Method::POST, "/api/v1/health", "GET, HEAD"),
     ] {
         let answer = admin.send(method, path, |request| request).await;
         answer.problem(405, "method_not_allowed");

@@ -307,5 +307,5 @@ async fn a_permission_that_the_program_forgot_allows_nothing() {
         })
         .await;
     put.problem(405, "method_not_allowed");
-    assert_eq!(put.header("allow"), "GET, PATCH, DELETE");
+    assert_eq!(put.header("allow"), "GET, HEAD, PATCH, DELETE");
 }

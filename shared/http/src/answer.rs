@@ -23,6 +23,8 @@ pub(crate) struct Trace {
     pub(crate) compression: bool,
     /// Whether it gets a tag: a read without secrets.
     pub(crate) tagged: bool,
+    /// Whether the body is not asked for.
+    pub(crate) head_alone: bool,
 }
 
 const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
@@ -112,6 +114,14 @@ pub(crate) fn finish(result: Result<Reply, Problem>, trace: &Trace) -> Response<
         body = Bytes::new();
         headers.remove(header::CONTENT_TYPE);
         headers.remove(header::CONTENT_LENGTH);
+    }
+    if trace.head_alone {
+        // A length without as many bytes would be an error to the host, and HTTP/2 forbids the bytes.
+        headers.remove(header::CONTENT_LENGTH);
+        let mut response = Response::new(Full::new(Bytes::new()));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        return response;
     }
     // Without a length the answer is chunked, and on a kept connection without TCP_NODELAY
     // (Spin's) a chunked answer waits some 40 ms for its last bytes.

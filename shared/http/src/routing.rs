@@ -4,7 +4,7 @@ use http::Method;
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::{Problem, Route};
+use crate::{Problem, Route, Verb};
 
 /// The route of a path and method, with its parameters: 404 when no route has the path,
 /// 405 with `Allow` when none of them has the method.
@@ -16,6 +16,9 @@ pub(crate) fn find(
     let mut best: Option<(&Route, Vec<(String, String)>)> = None;
     for (route, parameters) in rows(routes, parts.uri.path()) {
         allowed.push(route.method.as_http());
+        if route.method == Verb::Get {
+            allowed.push(Method::HEAD);
+        }
         if route.method.as_http() == parts.method {
             best = Some((route, parameters));
         }

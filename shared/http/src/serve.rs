@@ -33,12 +33,17 @@ const X_JOB_IDLE: HeaderName = HeaderName::from_static("x-job-idle");
 /// Answers one request from a component's route table.
 pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -> Answer {
     let started = Stopwatch::now();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let mut trace = Trace {
         request_id: request_id(&parts.headers),
         ..Trace::default()
     };
     let method = parts.method.clone();
+    if method == http::Method::HEAD {
+        // As GET, but without the body (RFC 9110, section 9.3.2).
+        parts.method = http::Method::GET;
+        trace.head_alone = true;
+    }
     let mut result = answer(routes, parts, body, &mut trace).await;
     let status = match &result {
         Ok(reply) => reply.status,
@@ -84,7 +89,7 @@ pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -
             .insert(X_JOB_IDLE, HeaderValue::from_static("true"));
     }
     let stream = result.as_mut().ok().and_then(|reply| reply.stream.take());
-    match stream {
+    match stream.filter(|_| !trace.head_alone) {
         None => finish(result, &trace).map(Either::Left),
         Some(stream) => {
             // What is made while it is sent has no tag, no length, and is not held back to be
