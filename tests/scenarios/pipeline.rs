@@ -202,6 +202,36 @@ async fn paths_methods_and_types_that_do_not_exist() {
             .await;
         answer.problem(415, "unsupported_media_type");
     }
+    let packed = admin
+        .send(Method::POST, "/api/v1/bots/create", |request| {
+            let request = request.header(header::CONTENT_ENCODING, "gzip");
+            request.json(&json!({"bot_name": "packed"}))
+        })
+        .await
+        .problem(415, "unsupported_media_type");
+    assert!(
+        packed["detail"]
+            .as_str()
+            .unwrap()
+            .contains("content-encoding")
+    );
+    for (name, value) in [
+        ("idempotency-key", "one"),
+        ("if-match", "\"1\""),
+        ("authorization", "Bearer another"),
+    ] {
+        let answer = admin
+            .send(Method::POST, "/api/v1/bots/create", |request| {
+                let request = request.header(name, value).header(name, value);
+                request.json(&json!({"bot_name": "once"}))
+            })
+            .await;
+        let problem = answer.problem(400, "malformed_request");
+        assert!(
+            problem["detail"].as_str().unwrap().contains(name),
+            "{problem}"
+        );
+    }
     for kind in ["application/json; charset=utf-8", "Application/JSON"] {
         let answer = admin
             .send(Method::POST, "/api/v1/bots/create", |request| {

@@ -125,6 +125,7 @@ impl Context {
                 "Send JSON, with `content-type: application/json`.",
             ));
         }
+        self.must_not_be_encoded()?;
         parsing::json(&self.body)
     }
 
@@ -151,6 +152,7 @@ impl Context {
                 "Send a form, with `content-type: application/x-www-form-urlencoded`.",
             ));
         }
+        self.must_not_be_encoded()?;
         serde_urlencoded::from_bytes(&self.body)
             .map_err(|error| parsing::refuse("form", None, &error.to_string()))
     }
@@ -172,6 +174,19 @@ impl Context {
             .and_then(|text| text.parse().ok())
             .map(Some)
             .ok_or_else(|| Problem::malformed("If-Match must be the version in double quotes."))
+    }
+
+    /// What is compressed is not unpacked here: a small body could become a large one.
+    fn must_not_be_encoded(&self) -> Result<(), Problem> {
+        let encodings = self.parts.headers.get_all(header::CONTENT_ENCODING);
+        if encodings.iter().all(|encoding| encoding == "identity") {
+            return Ok(());
+        }
+        Err(Problem::new(
+            http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "Send the body as it is, without `content-encoding`.",
+        ))
     }
 
     /// Whether the body is declared as this media type, whatever its parameters.

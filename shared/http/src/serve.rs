@@ -25,6 +25,8 @@ use crate::{cors, rate_limit, request_counts};
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
 const HEADERS: usize = 100;
+/// What a request says once: of two, it would be anybody's guess which one is meant.
+const ONCE: [&str; 3] = ["authorization", "idempotency-key", "if-match"];
 /// Bytes that a body has room for before it has come: what it says of its length may be a lie.
 const ROOM: usize = 16 << 10;
 /// Tells the scheduler that a run had nothing to do.
@@ -205,6 +207,11 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
             "headers_too_large",
             "The request's headers are too many or too long.",
         ));
+    }
+    for name in ONCE {
+        if headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Problem::malformed(format!("`{name}` is sent twice.")));
+        }
     }
     Ok(())
 }
