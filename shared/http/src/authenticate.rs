@@ -34,9 +34,9 @@ impl Credentials {
     /// them gives no more.
     pub(crate) fn client(&self, address: impl FnOnce() -> String) -> String {
         match self {
-            Self::Token(claims) => format!("user:{}", claims.subject),
-            Self::AccessKey(principal) => format!("user:{}", principal.id),
-            _ => format!("address:{}", address()),
+            Self::Token(claims) => ["user:", &claims.subject].concat(),
+            Self::AccessKey(principal) => ["user:", &principal.id].concat(),
+            _ => ["address:", &address()].concat(),
         }
     }
 }

@@ -53,17 +53,19 @@ fn with_lease<R>(
     run: impl FnOnce(&mut Lease) -> R,
 ) -> R {
     LEASES.with_borrow_mut(|leases| {
-        if leases.len() >= REMEMBERED && !leases.contains_key(client) {
+        // Nearly always it is known: only who is new costs a copy of the name.
+        if let Some(lease) = leases.get_mut(client) {
+            // Under another limit the tokens in hand are not worth what they were.
+            if !lease.is_of(window_start, limit) {
+                *lease = Lease::new(window_start, limit);
+            }
+            return run(lease);
+        }
+        if leases.len() >= REMEMBERED {
             leases.clear();
         }
-        let lease = leases
-            .entry(client.to_owned())
-            .or_insert_with(|| Lease::new(window_start, limit));
-        // Under another limit the tokens in hand are not worth what they were.
-        if !lease.is_of(window_start, limit) {
-            *lease = Lease::new(window_start, limit);
-        }
-        run(lease)
+        let lease = leases.entry(client.to_owned());
+        run(lease.or_insert_with(|| Lease::new(window_start, limit)))
     })
 }
 
@@ -75,7 +77,7 @@ pub(crate) fn purse(class: RouteClass, client: &str) -> String {
         RouteClass::SignIn => "sign_in",
         RouteClass::Probe => "probe",
     };
-    format!("{class}/{client}")
+    [class, "/", client].concat()
 }
 
 /// Spends one token of a purse.
