@@ -30,6 +30,8 @@ fn guest_wasm() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let tell = |what: &str| eprintln!("adding {what}");
+        vivesphere_up::ensure_target(host, tell).unwrap();
         let output = Command::new(env!("CARGO"))
             .args(["build", "--release", "--target", "wasm32-wasip2"])
             .args(["--package", "fixture-guest", "--target-dir"])
