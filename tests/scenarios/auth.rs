@@ -150,6 +150,49 @@ async fn sign_in_is_throttled_by_name_and_by_address() {
 }
 
 #[tokio::test]
+async fn only_so_many_passwords_are_checked_at_the_same_time() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let anonymous = app.anonymous();
+    let right = json!({"username": "admin", "password": admin.password});
+    let others = app.database();
+    let now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+    let under_way = |end: &str| {
+        others
+            .execute_batch(&format!(
+                "DELETE FROM password_checks;
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 32)
+                 INSERT INTO password_checks SELECT 'check-' || i, {now} + {end} FROM n;"
+            ))
+            .unwrap();
+    };
+    under_way("9000");
+    let answer = anonymous.post("/api/v1/auth/login", &right).await;
+    answer.problem(429, "too_many_sign_ins");
+    assert_eq!(answer.header("retry-after"), "1");
+    let change = json!({"current_password": admin.password, "new_password": "a longer password"});
+    let answer = admin.post("/api/v1/auth/password", &change).await;
+    answer.problem(429, "too_many_sign_ins");
+    // Nothing was checked, so nothing failed.
+    let count = "SELECT count(*) FROM login_failures";
+    let failures: i64 = others.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(failures, 0);
+    // One of them ends.
+    let end_one = "DELETE FROM password_checks WHERE password_check_id = 'check-1'";
+    others.execute(end_one, []).unwrap();
+    anonymous.post("/api/v1/auth/login", &right).await.json(200);
+    // What was begun by instances that are gone does not count for long, nor does what a clock
+    // that was ahead has left.
+    for end in ["-1", "60000"] {
+        under_way(end);
+        anonymous.post("/api/v1/auth/login", &right).await.json(200);
+        let count = "SELECT count(*) FROM password_checks";
+        let left: i64 = others.query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0);
+    }
+}
+
+#[tokio::test]
 async fn a_refresh_token_works_once_and_a_reused_one_ends_the_session() {
     let app = App::start().await;
     let anonymous = app.anonymous();

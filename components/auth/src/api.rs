@@ -1,16 +1,28 @@
 //! What this component's routes take and give, for the API's description.
 
-use vivesphere_api::Api;
+use vivesphere_api::{Api, Description};
 use vivesphere_http::{List, NoFilter, RunQuery, StatusCode};
 use vivesphere_tokens::JwkSet;
 
 use crate::{ROUTES, wire};
 
-const TOO_MANY: (StatusCode, &str, &str) = (
-    StatusCode::TOO_MANY_REQUESTS,
-    "too_many_attempts",
-    "Ten failures in a quarter of an hour for this name or address.",
-);
+/// A password is checked: there may have been too many failures.
+fn is_throttled(operation: Description<'_>) {
+    hashes_password(operation.problem(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_attempts",
+        "Ten failures in a quarter of an hour for this name or address.",
+    ));
+}
+
+/// A password is hashed, which takes memory.
+fn hashes_password(operation: Description<'_>) {
+    operation.problem(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_sign_ins",
+        "As many passwords are being checked as may be at the same time.",
+    );
+}
 
 /// The component's description.
 #[must_use]
@@ -26,16 +38,16 @@ pub fn describe() -> Api {
 }
 
 fn sign_in(api: &mut Api) {
-    let (status, code, when) = TOO_MANY;
-    api.post("/api/v1/auth/login", "Sign in")
+    let login = api
+        .post("/api/v1/auth/login", "Sign in")
         .json::<wire::Login>()
         .gives::<wire::SignedIn<'_>>()
         .problem(
             StatusCode::UNAUTHORIZED,
             "invalid_credentials",
             "The username or the password is not right.",
-        )
-        .problem(status, code, when);
+        );
+    is_throttled(login);
     api.get(
         "/api/v1/auth/validate",
         "See whether a token is good, and whose it is",
@@ -84,7 +96,8 @@ fn sign_in(api: &mut Api) {
         .gives_nothing();
     api.get("/api/v1/auth/me", "See who you are and what you may do")
         .gives::<wire::Me<'_>>();
-    api.post("/api/v1/auth/password", "Change your password")
+    let change_password = api
+        .post("/api/v1/auth/password", "Change your password")
         .text("Your other sessions are ended.")
         .json::<wire::Password>()
         .gives_nothing()
@@ -92,8 +105,8 @@ fn sign_in(api: &mut Api) {
         .conflict(
             "user_changed",
             "This user was changed by somebody else meanwhile.",
-        )
-        .problem(status, code, when);
+        );
+    is_throttled(change_password);
     api.get("/api/v1/auth/health", "See whether tokens can be made")
         .gives::<wire::Health>();
     api.get(
@@ -107,21 +120,25 @@ fn sign_in(api: &mut Api) {
 
 fn users(api: &mut Api) {
     const LAST_ADMIN: &str = "Nobody could administrate any more.";
-    api.post("/api/v1/users", "Make a user")
+    let create = api
+        .post("/api/v1/users", "Make a user")
         .json::<wire::NewUser>()
         .creates::<wire::UserBody>()
         .conflict("username_taken", "Another user has this name.");
+    hashes_password(create);
     api.get("/api/v1/users", "List users")
         .paged::<NoFilter>()
         .gives::<List<wire::UserBody>>();
     api.get("/api/v1/users/{user_id}", "See a user")
         .gives::<wire::UserBody>();
-    api.patch("/api/v1/users/{user_id}", "Change a user")
+    let update = api
+        .patch("/api/v1/users/{user_id}", "Change a user")
         .text("A new password, another set of roles, or disabling ends the user's sessions.")
         .json::<wire::UserPatch>()
         .if_match()
         .gives::<wire::UserBody>()
         .conflict("last_admin", LAST_ADMIN);
+    hashes_password(update);
     api.delete("/api/v1/users/{user_id}", "Delete a user")
         .gives_nothing()
         .conflict("user_owns_bots", "Delete this user's bots first.")

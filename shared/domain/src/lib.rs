@@ -27,6 +27,7 @@ pub mod logs;
 pub mod metrics;
 pub mod oauth_states;
 mod page;
+mod password_checks;
 pub mod permissions;
 pub mod personas;
 pub mod post_metrics;

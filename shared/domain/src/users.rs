@@ -8,7 +8,9 @@ use serde_json::json;
 use vivesphere_crypto::{Secret, password};
 use vivesphere_db::{Database, FromRow, Row, Transaction, params};
 
-use crate::{Actor, Error, Instant, Listed, Page, Principal, audit, new_id, roles, sessions};
+use crate::{
+    Actor, Error, Instant, Listed, Page, Principal, audit, new_id, password_checks, roles, sessions,
+};
 
 pub use sign_in::{PasswordChange, SignIn, bootstrap, change_password, sign_in};
 
@@ -132,7 +134,7 @@ pub async fn list(db: &Database, page: &Page) -> Result<Listed<User>, Error> {
 ///
 /// # Errors
 /// [`Error::Invalid`]; [`Error::Forbidden`] for a role that allows what the principal may not do;
-/// [`Error::Conflict`] `username_taken`; storage.
+/// [`Error::Conflict`] `username_taken`; [`Error::TooMany`] `too_many_sign_ins`; storage.
 pub async fn create(
     db: &Database,
     actor: &Actor,
@@ -144,7 +146,7 @@ pub async fn create(
     check_username(username)?;
     check_password("/password", password)?;
     roles::check_named_once(roles)?;
-    let hash = hash(password)?;
+    let hash = password_checks::within(db, || hash(password)).await?;
     let transaction = db.transaction().await?;
     let user_id = insert(&transaction, actor, Some(principal), username, &hash, roles).await?;
     transaction.commit().await?;
@@ -201,7 +203,7 @@ pub fn may_set_password(principal: &Principal, user_id: &str) -> Result<(), Erro
 /// # Errors
 /// [`Error::Invalid`], [`Error::NotFound`], [`Error::StaleVersion`]; [`Error::Forbidden`] when the
 /// user may do, or would, what the principal may not; [`Error::Conflict`] `last_admin` when nobody
-/// could administrate any more; storage.
+/// could administrate any more; [`Error::TooMany`] `too_many_sign_ins`; storage.
 pub async fn update(
     db: &Database,
     actor: &Actor,
@@ -215,7 +217,10 @@ pub async fn update(
         may_set_password(principal, user_id)?;
     }
     roles::check_named_once(change.roles.as_deref().unwrap_or_default())?;
-    let hash = change.password.as_ref().map(hash).transpose()?;
+    let hash = match &change.password {
+        Some(password) => Some(password_checks::within(db, || hash(password)).await?),
+        None => None,
+    };
     let transaction = db.transaction().await?;
     let current = get_in(&transaction, user_id).await?;
     if let Some(expected) = expected_version

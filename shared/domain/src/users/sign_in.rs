@@ -6,13 +6,13 @@ use vivesphere_db::{Database, Row, Transaction, params};
 
 use super::{User, check_password, get, hash, insert};
 use crate::sessions::{self, Started};
-use crate::{Actor, Error, Instant, audit, login_failures};
+use crate::{Actor, Error, Instant, audit, login_failures, password_checks};
 
 /// Makes the first user, an admin, when there is none. Any number of callers may try at once.
 /// Name and password have the forms that the deployment's settings ask for.
 ///
 /// # Errors
-/// Storage; a password too long to be hashed.
+/// [`Error::TooMany`] `too_many_sign_ins`; storage; a password too long to be hashed.
 pub async fn bootstrap(
     db: &Database,
     actor: &Actor,
@@ -23,7 +23,7 @@ pub async fn bootstrap(
     if db.query_optional(NONE, []).await? != Some(true) {
         return Ok(());
     }
-    let hash = hash(password)?;
+    let hash = password_checks::within(db, || hash(password)).await?;
     let transaction = db.transaction().await?;
     // Again under the write lock: another instance may have been first.
     if transaction.query_optional(NONE, []).await? == Some(true) {
@@ -50,7 +50,7 @@ pub struct SignIn<'a> {
 /// much as a wrong password (OWASP Authentication Cheat Sheet).
 ///
 /// # Errors
-/// [`Error::TooMany`] `too_many_attempts`; storage.
+/// [`Error::TooMany`] `too_many_attempts` or `too_many_sign_ins`; storage.
 pub async fn sign_in(
     db: &Database,
     actor: &Actor,
@@ -63,12 +63,18 @@ pub async fn sign_in(
         login_failures::check(db, username, address).await?;
         let known = known(db, username).await?;
         let stored = known.as_ref().map(|(_, hash)| hash.as_str());
-        let fits = verify(attempt.password, stored)?;
-        // Hashes of earlier costs are made anew while the password is at hand.
-        let rehashed = match stored {
-            Some(stored) if fits && password::needs_rehash(stored) => Some(hash(attempt.password)?),
-            _ => None,
-        };
+        let (fits, rehashed) = password_checks::within(db, || {
+            let fits = verify(attempt.password, stored)?;
+            // Hashes of earlier costs are made anew while the password is at hand.
+            let rehashed = match stored {
+                Some(stored) if fits && password::needs_rehash(stored) => {
+                    Some(hash(attempt.password)?)
+                }
+                _ => None,
+            };
+            Ok((fits, rehashed))
+        })
+        .await?;
         let transaction = db.transaction().await?;
         login_failures::check_in(&transaction, username, address).await?;
         let user_id = match &known {
@@ -132,7 +138,7 @@ pub struct PasswordChange<'a> {
 ///
 /// # Errors
 /// [`Error::Invalid`] when the current one does not fit or the new one is too short;
-/// [`Error::TooMany`] `too_many_attempts`; [`Error::Conflict`] `user_changed` when it was changed
+/// [`Error::TooMany`] `too_many_attempts` or `too_many_sign_ins`; [`Error::Conflict`] `user_changed` when it was changed
 /// meanwhile; storage.
 pub async fn change_password(
     db: &Database,
@@ -151,8 +157,11 @@ pub async fn change_password(
         )
         .await?;
     let stored = stored.ok_or(Error::NotFound)?;
-    let fits = verify(change.current, Some(&stored))?;
-    let new = fits.then(|| hash(change.new)).transpose()?;
+    let new = password_checks::within(db, || {
+        let fits = verify(change.current, Some(&stored))?;
+        fits.then(|| hash(change.new)).transpose()
+    })
+    .await?;
     let transaction = db.transaction().await?;
     login_failures::check_in(&transaction, username, address).await?;
     let Some(new) = new else {
