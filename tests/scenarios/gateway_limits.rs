@@ -8,7 +8,7 @@ use vivesphere_tests::client::{Answer, Client};
 const LIST: &str = "/api/v1/bots/list";
 
 /// Waits for the next minute when this one is nearly over: the count must not start anew.
-async fn early_in_a_minute(seconds: u64) {
+pub(crate) async fn early_in_a_minute(seconds: u64) {
     let past = u64::try_from(chrono::Utc::now().timestamp_millis() % 60_000).unwrap();
     if past > (60 - seconds) * 1000 {
         tokio::time::sleep(std::time::Duration::from_millis(60_050 - past)).await;

@@ -12,7 +12,7 @@ use vivesphere_domain::{Instant, Principal};
 use crate::access_log::Line;
 use crate::answer::{Trace, finish};
 use crate::authenticate::{self, Credentials};
-use crate::client_address::client_address;
+use crate::client_address::client_network;
 use crate::context::bearer_token;
 use crate::hand_over::{self, Answered};
 use crate::idempotency::{self, Begun};
@@ -277,7 +277,7 @@ async fn spend(
         |route| route.class,
     );
     if let Some(limit) = policy.per_minute(class) {
-        let address = || client_address(&parts.headers, &policy.trusted_proxies);
+        let address = || client_network(&parts.headers, &policy.trusted_proxies);
         let client = credentials.client(address);
         let purse = rate_limit::purse(class, &client);
         let budget = rate_limit::spend(db, &purse, limit, now).await?;
