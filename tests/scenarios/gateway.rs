@@ -410,6 +410,8 @@ async fn what_is_nowhere_is_refused_like_everything_else() {
             "/api/v1",
             "/api/v1/nowhere?a=b",
             "/internal/botdata/reveal",
+            // Leads to auth, whose only such path begins with `/.well-known`.
+            "/nowhere/jwks.json",
         ] {
             for method in [Method::GET, Method::POST, Method::DELETE] {
                 let answer = client.send(method, path, |request| request).await;

@@ -46,12 +46,14 @@ fn triggers() -> BTreeMap<String, String> {
 fn trigger_of<'a>(triggers: &'a BTreeMap<String, String>, path: &str) -> Option<&'a String> {
     let fits = |route: &&String| match route.strip_suffix("/...") {
         Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
-        // What the manifest writes `:bot_id`, the route tables write `{bot_id}`.
-        None => path.split('/').eq(route.split('/').map(|segment| {
-            segment
-                .strip_prefix(':')
-                .map_or_else(|| segment.to_owned(), |name| format!("{{{name}}}"))
-        })),
+        // What the manifest writes `:bot_id` stands for any segment.
+        None => {
+            path.split('/').count() == route.split('/').count()
+                && path
+                    .split('/')
+                    .zip(route.split('/'))
+                    .all(|(segment, wanted)| wanted.starts_with(':') || segment == wanted)
+        }
     };
     triggers
         .keys()
