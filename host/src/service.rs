@@ -233,7 +233,7 @@ impl Chain {
         request: Request<WasiBody>,
     ) -> Result<Response<ResponseBody>, Error> {
         let services = self.services()?;
-        match services.route(request, spin_headers::CHAINED_CLIENT) {
+        match services.route(request, spin_headers::SELF_CLIENT) {
             Some((service, request)) => run(service, request).await,
             None => Ok(crate::requests::empty(http::StatusCode::NOT_FOUND)),
         }
