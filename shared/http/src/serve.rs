@@ -20,7 +20,7 @@ use crate::kept_answers::Kept;
 use crate::policy::Policy;
 use crate::routing::{find, methods};
 use crate::{Access, Answer, Context, Problem, Reply, Route, RouteClass, Verb};
-use crate::{cors, rate_limit, request_counts};
+use crate::{access_log, cors, rate_limit, request_counts};
 
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
@@ -169,7 +169,7 @@ where
             // A key's own, not its owner's: it may see less than was answered to the owner.
             let whose = principal.actor_id();
             let request = (trace.request_id.as_str(), route.digest, &request[..]);
-            match idempotency::begin(&db, &parts.headers, whose, request, now).await? {
+            match idempotency::begin(&db, &parts.headers, whose, request).await? {
                 Begun::Again(reply) => return Ok(reply),
                 Begun::First(held) => Some(held),
                 Begun::Without => None,
@@ -190,8 +190,12 @@ where
     if let (Some(keep), Ok(reply)) = (keep, &mut result) {
         keep(reply);
     }
-    if let Some(held) = held {
-        held.finish(&db, &result, confidential).await?;
+    // What was done is done, whether its answer can be kept or not: the next try finds out from the
+    // audit trail. What was answered may be a secret that is shown once.
+    if let Some(held) = held
+        && let Err(error) = held.finish(&db, &result, confidential).await
+    {
+        access_log::failed("an idempotent answer is not kept", &error.to_string());
     }
     result
 }
