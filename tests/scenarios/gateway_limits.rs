@@ -173,3 +173,41 @@ async fn every_answer_says_what_is_left() {
     let by_admin = admin.post_nothing(job).await;
     assert!(!by_admin.header("ratelimit-limit").is_empty());
 }
+
+#[tokio::test]
+async fn a_window_of_a_wrong_clock_locks_nobody_out() {
+    const LIMIT: i64 = 20;
+    let app = App::builder()
+        .variable("rate_limit_per_minute", LIMIT)
+        .start()
+        .await;
+    let admin = app.admin().await;
+    let users = [
+        app.user(&admin, &["viewer"]).await,
+        app.user(&admin, &["viewer"]).await,
+    ];
+    early_in_a_minute(30).await;
+    let now = chrono::Utc::now().timestamp_millis();
+    let window = now - now.rem_euclid(60_000);
+    let spend = |user: &Client, window: i64| {
+        let row =
+            "INSERT OR REPLACE INTO rate_limits (client, window_start, used) VALUES (?, ?, ?)";
+        let client = format!("read/user:{}", user.user_id);
+        app.database()
+            .execute(row, (client, window, LIMIT + 1))
+            .unwrap();
+    };
+    // Another host's clock may be ahead by so much that its minute is the next one.
+    spend(&users[0], window + 60_000);
+    users[0].get(LIST).await.problem(429, "rate_limited");
+    // But a minute after that nobody is in: the clock was set back since.
+    spend(&users[1], window + 120_000);
+    let answer = users[1].get(LIST).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(left(&answer), LIMIT - 1);
+    let counted = app.number(&format!(
+        "SELECT window_start FROM rate_limits WHERE client = 'read/user:{}'",
+        users[1].user_id
+    ));
+    assert_eq!(counted, window);
+}
