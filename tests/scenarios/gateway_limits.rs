@@ -211,3 +211,33 @@ async fn a_window_of_a_wrong_clock_locks_nobody_out() {
     ));
     assert_eq!(counted, window);
 }
+
+#[tokio::test]
+async fn a_revoked_token_spends_nothing_of_its_users() {
+    let app = App::builder()
+        .variable("rate_limit_per_minute", 50)
+        .start()
+        .await;
+    let admin = app.admin().await;
+    let user = app.user(&admin, &["viewer"]).await;
+    let stolen = app
+        .anonymous()
+        .sign_in(&user.username, &user.password)
+        .await;
+    early_in_a_minute(30).await;
+    let before = left(&user.get(LIST).await);
+    stolen.post_nothing("/api/v1/auth/logout").await;
+    let mut last = i64::MAX;
+    for _ in 0..10 {
+        let answer = stolen.get(LIST).await;
+        // It is the address that pays.
+        assert!(left(&answer) < last);
+        last = left(&answer);
+        answer.problem(401, "token_revoked");
+    }
+    assert_eq!(left(&user.get(LIST).await), before - 1);
+    // Who has spent its own is told so, as before.
+    while user.get(LIST).await.status == 200 {}
+    user.get(LIST).await.problem(429, "rate_limited");
+    stolen.get(LIST).await.problem(429, "rate_limited");
+}

@@ -6,6 +6,7 @@
 
 mod access_log;
 pub mod access_tokens;
+mod admission;
 mod answer;
 mod authenticate;
 mod brotli_encoder;

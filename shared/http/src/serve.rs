@@ -7,20 +7,18 @@ use bytes::{BufMut as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Either, LengthLimitError, Limited, StreamBody};
 use vivesphere_db::Database;
-use vivesphere_domain::{Instant, Principal};
+use vivesphere_domain::Instant;
 
 use crate::access_log::Line;
+use crate::admission::{authorize, identify, spend};
 use crate::answer::{Trace, finish};
-use crate::authenticate::{self, Credentials};
-use crate::client_address::client_network;
-use crate::context::bearer_token;
 use crate::hand_over::{self, Answered};
 use crate::idempotency::{self, Begun};
 use crate::kept_answers::Kept;
 use crate::policy::Policy;
 use crate::routing::{find, methods};
-use crate::{Access, Answer, Context, Problem, Reply, Route, RouteClass, Verb};
-use crate::{access_log, cors, rate_limit, request_counts};
+use crate::{Answer, Context, Problem, Reply, Route, Verb};
+use crate::{access_log, cors, request_counts};
 
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
@@ -136,7 +134,7 @@ where
     let credentials = spend(&db, &policy, route, &parts, now, trace).await?;
     check_headers(&parts.headers)?;
     let (route, parameters) = found?;
-    let principal = identify(&db, credentials, now, trace).await?;
+    let principal = identify(credentials, trace)?;
     authorize(route, principal.as_ref())?;
     let limit = route.body_limit.min(policy.body_limit);
     let length = declared_length(&parts.headers);
@@ -252,98 +250,6 @@ fn tagged_and_encoded_by(headers: &HeaderMap) -> HeaderMap {
                 .collect::<Vec<_>>()
         })
         .collect()
-}
-
-/// Reads the credentials and spends a token of the client's budget for the route's class. What
-/// has no route is paid for, too.
-async fn spend(
-    db: &Database,
-    policy: &Policy,
-    route: Option<&Route>,
-    parts: &Parts,
-    now: Instant,
-    trace: &mut Trace,
-) -> Result<Credentials, Problem> {
-    let public = route.is_some_and(|route| route.access == Access::Public);
-    let credentials = if public {
-        Credentials::None
-    } else {
-        authenticate::credentials(db, bearer_token(&parts.headers), now).await?
-    };
-    if matches!(credentials, Credentials::Service) {
-        return Ok(credentials);
-    }
-    let class = route.map_or(
-        match parts.method {
-            http::Method::GET => RouteClass::Read,
-            _ => RouteClass::Write,
-        },
-        |route| route.class,
-    );
-    if let Some(limit) = policy.per_minute(class) {
-        let address = || client_network(&parts.headers, &policy.trusted_proxies);
-        let client = credentials.client(address);
-        let purse = rate_limit::purse(class, &client);
-        let budget = rate_limit::spend(db, &purse, limit, now).await?;
-        trace.budget = Some(budget);
-        if !budget.allowed {
-            return Err(Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limited",
-                "Too many requests; wait for the next minute.",
-            )
-            .retry_after(budget.reset.unsigned_abs()));
-        }
-    }
-    Ok(credentials)
-}
-
-/// Who is asking, if anybody says so.
-async fn identify(
-    db: &Database,
-    credentials: Credentials,
-    now: Instant,
-    trace: &mut Trace,
-) -> Result<Option<Principal>, Problem> {
-    let principal = match credentials {
-        Credentials::None => None,
-        Credentials::Service => Some(Principal::service()),
-        Credentials::Token(claims) => Some(authenticate::principal(db, &claims, now).await?),
-        Credentials::AccessKey(principal) => Some(principal),
-        Credentials::Refused(problem) => return Err(problem),
-    };
-    trace.principal = principal
-        .as_ref()
-        .map(|principal| principal.actor_id().to_owned());
-    Ok(principal)
-}
-
-fn authorize(route: &Route, principal: Option<&Principal>) -> Result<(), Problem> {
-    if route.access == Access::Public {
-        return Ok(());
-    }
-    let Some(principal) = principal else {
-        return Err(Problem::unauthorized(
-            "missing_credentials",
-            "Send `Authorization: Bearer <token>`.",
-        ));
-    };
-    let allowed = match route.access {
-        Access::Public => true,
-        Access::SignedIn => !principal.is_service(),
-        Access::Permission(permission) => !principal.is_service() && principal.may(permission),
-        Access::Service => principal.is_service(),
-        Access::ServiceOr(permission) => principal.is_service() || principal.may(permission),
-    };
-    if allowed {
-        return Ok(());
-    }
-    Err(match route.access {
-        Access::Permission(permission) | Access::ServiceOr(permission) => {
-            Problem::insufficient_scope(permission.as_str())
-        }
-        _ => Problem::forbidden("This is not for you."),
-    })
 }
 
 /// Reads a body: as many bytes as it says that it has, or to its end. Where its length is known, to
