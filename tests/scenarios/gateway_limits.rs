@@ -140,7 +140,7 @@ async fn every_answer_says_what_is_left() {
         get(&nobody, LIST).await,
         get(&app.anonymous(), LIST).await,
         get(&app.anonymous().with_token("x"), LIST).await,
-        get(&app.anonymous(), "/api/v1/health").await,
+        get(&app.anonymous(), "/.well-known/jwks.json").await,
         admin.send(Method::PUT, LIST, |request| request).await,
         admin
             .post(

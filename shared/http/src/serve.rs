@@ -1,6 +1,7 @@
 //! The pipeline itself.
 
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Instant as Stopwatch;
 
 use bytes::{BufMut as _, Bytes};
@@ -115,19 +116,26 @@ where
 {
     trace.request_headers = tagged_and_encoded_by(&parts.headers);
     let now = Instant::now();
-    let db = Database::open().await?;
-    let policy = Policy::read(&db).await?;
-    trace.cors = policy.cors.headers(&parts.headers);
-    trace.varies_by_origin = policy.cors.varies();
+    let found = find(routes, &parts);
+    let route = found.as_ref().ok().map(|(route, _)| *route);
+    trace.route = route.map_or("", |route| route.path);
+    let opened = open(&parts, trace).await;
+    if let Some(reply) = route.and_then(|route| route.whatever_happens) {
+        if let Err(problem) = opened {
+            let cause = problem.cause.unwrap_or(problem.detail);
+            access_log::failed("answered without the database", &cause);
+        }
+        trace.tagged = parts.method == http::Method::GET;
+        check_headers(&parts.headers)?;
+        return reply();
+    }
+    let (db, policy) = opened?;
     if cors::is_preflight(&parts.method, &parts.headers) {
         return match methods(routes, parts.uri.path()).as_slice() {
             [] => Err(Problem::not_found()),
             methods => Ok(policy.cors.preflight(&parts.headers, methods)),
         };
     }
-    let found = find(routes, &parts);
-    let route = found.as_ref().ok().map(|(route, _)| *route);
-    trace.route = route.map_or("", |route| route.path);
     let confidential = route.is_some_and(|route| route.confidential);
     trace.compression = policy.compression && !confidential;
     trace.tagged = parts.method == http::Method::GET && !confidential;
@@ -196,6 +204,15 @@ where
         access_log::failed("an idempotent answer is not kept", &error.to_string());
     }
     result
+}
+
+/// Opens the database and reads the gateway's settings.
+async fn open(parts: &Parts, trace: &mut Trace) -> Result<(Database, Rc<Policy>), Problem> {
+    let db = Database::open().await?;
+    let policy = Policy::read(&db).await?;
+    trace.cors = policy.cors.headers(&parts.headers);
+    trace.varies_by_origin = policy.cors.varies();
+    Ok((db, policy))
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
