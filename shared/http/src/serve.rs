@@ -90,13 +90,15 @@ pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -
             .insert(X_JOB_IDLE, HeaderValue::from_static("true"));
     }
     let stream = result.as_mut().ok().and_then(|reply| reply.stream.take());
+    if stream.is_some() {
+        // What is made while it is sent has no tag, no length, and is not held back to be
+        // compressed; nor is anything else said of it when its body is not asked for.
+        trace.compression = false;
+        trace.tagged = false;
+    }
     match stream.filter(|_| !trace.head_alone) {
         None => finish(result, &trace).map(Either::Left),
         Some(stream) => {
-            // What is made while it is sent has no tag, no length, and is not held back to be
-            // compressed.
-            trace.compression = false;
-            trace.tagged = false;
             let mut response = finish(result, &trace);
             response.headers_mut().remove(header::CONTENT_LENGTH);
             response.map(|_| Either::Right(StreamBody::new(stream)))
