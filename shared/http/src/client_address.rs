@@ -1,16 +1,13 @@
 //! From where a request comes.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue};
 use vivesphere_domain::settings::Network;
 
-/// Bits of an IPv6 address that name the network. Whoever has one address has all the others of its
-/// network, 2^64 of them (RFC 6177).
-const NETWORK_BITS: u32 = 64;
-
-/// What counts as one client: an IPv4 address, or the network of an IPv6 address (`2001:db8::/64`);
-/// empty when the host said nothing.
+/// What counts as one client: an IPv4 address, or the network of an IPv6 address
+/// (`2001:db8:0:0::/64`), since whoever has one address has all the others of its network, 2^64 of them
+/// (RFC 6177); empty when the host said nothing.
 ///
 /// The host says who is connected. Where that is a trusted proxy, it is for the proxy to say, in the
 /// last entry of `X-Forwarded-For`, who is connected to it, and so on: entries further to the left are
@@ -19,9 +16,10 @@ pub(crate) fn client_network(headers: &HeaderMap, trusted_proxies: &[Network]) -
     match client_address(headers, trusted_proxies) {
         None => String::new(),
         Some(IpAddr::V4(address)) => address.to_string(),
+        // Not as short as could be, but always the same.
         Some(IpAddr::V6(address)) => {
-            let network = address.to_bits() >> NETWORK_BITS << NETWORK_BITS;
-            format!("{}/{NETWORK_BITS}", Ipv6Addr::from_bits(network))
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
     }
 }
@@ -53,13 +51,25 @@ fn text(value: &HeaderValue) -> &str {
 /// An address, with its port or without. One that is mapped into IPv6 is what it is mapped from
 /// (RFC 4291, section 2.5.5.2).
 fn parsed(text: &str) -> Option<IpAddr> {
+    let text = without_port(text);
     let bare = text
         .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(text);
-    let address = bare.parse().ok();
-    let address = address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()))?;
+        .and_then(|rest| rest.strip_suffix(']'));
+    let address: IpAddr = bare.unwrap_or(text).parse().ok()?;
     Some(address.to_canonical())
+}
+
+/// Of `127.0.0.1:1234` and `[::1]:1234`; a bare IPv6 address keeps its colons.
+fn without_port(text: &str) -> &str {
+    match text.rsplit_once(':') {
+        Some((address, port))
+            if port.parse::<u16>().is_ok()
+                && (!address.contains(':') || address.ends_with(']')) =>
+        {
+            address
+        }
+        _ => text,
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +102,7 @@ mod tests {
             ("127.0.0.1:8080", "127.0.0.1"),
             ("10.0.0.1", "10.0.0.1"),
             ("[::ffff:10.0.0.1]:8080", "10.0.0.1"),
-            ("[::1]:8080", "::/64"),
+            ("[::1]:8080", "0:0:0:0::/64"),
             ("[2001:db8:0:7:1:2:3:4]:8080", "2001:db8:0:7::/64"),
             ("2001:DB8:0:7::9", "2001:db8:0:7::/64"),
             ("somebody", ""),
@@ -129,7 +139,7 @@ mod tests {
             (
                 "[::ffff:10.0.0.2]:1",
                 &["[2001:db8::7]:4711"],
-                "2001:db8::/64",
+                "2001:db8:0:0::/64",
             ),
             // Somebody else's word is not taken, nor what a client sent to the proxy itself.
             ("203.0.113.9:1", &["203.0.113.7"], "203.0.113.9"),

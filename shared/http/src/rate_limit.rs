@@ -46,12 +46,21 @@ thread_local! {
     static LEASES: RefCell<HashMap<String, Lease>> = RefCell::new(HashMap::new());
 }
 
-fn with_lease<R>(
+fn with_lease<R: Default>(
     client: &str,
     window_start: i64,
     limit: i64,
-    run: impl FnOnce(&mut Lease) -> R,
+    mut run: impl FnMut(&mut Lease) -> R,
 ) -> R {
+    let mut result = R::default();
+    visit(client, window_start, limit, &mut |lease| {
+        result = run(lease);
+    });
+    result
+}
+
+/// Compiled once for all that is done with a lease: the map is most of it.
+fn visit(client: &str, window_start: i64, limit: i64, run: &mut dyn FnMut(&mut Lease)) {
     LEASES.with_borrow_mut(|leases| {
         // Nearly always it is known: only who is new costs a copy of the name.
         if let Some(lease) = leases.get_mut(client) {
@@ -70,8 +79,8 @@ fn with_lease<R>(
             leases.clear();
         }
         let lease = leases.entry(client.to_owned());
-        run(lease.or_insert_with(|| Lease::new(window_start, limit)))
-    })
+        run(lease.or_insert_with(|| Lease::new(window_start, limit)));
+    });
 }
 
 /// The name under which a client's requests of one class are counted.
