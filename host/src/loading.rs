@@ -93,7 +93,7 @@ impl Loading {
             }
             grants.insert(id.clone(), granted);
         }
-        let services = Arc::new(Services::new(Router::new(application), by_id));
+        let services = Arc::new(Services::new(Router::new(application)?, by_id));
         common.chain.set(&services);
         let lifecycle = common.lifecycle;
         let none = Loaded {

@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::request_body::RequestBody;
 use crate::service::{Failure, ResponseBody, Services};
+use crate::spin_headers::value;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How many requests may wait for their turn, for each that has it.
 const WAITING: usize = 8;
@@ -52,18 +55,19 @@ impl Requests {
         client: SocketAddr,
     ) -> Response<ResponseBody> {
         let record = Record::begin(&request);
+        let given = given_id(request.headers());
         let (parts, body) = request.into_parts();
         let body = RequestBody::new(&parts.headers, body);
         let request = Request::from_parts(parts, body);
         let Some((service, request)) = self.services.route(request, client) else {
-            let response = empty(StatusCode::NOT_FOUND);
+            let response = named(empty(StatusCode::NOT_FOUND), given);
             record.end("", &response, None);
             return response;
         };
         // No turn is taken by those who wait for the compiler.
         service.handler().await;
         let Some(_turn) = self.turn().await else {
-            let response = unavailable();
+            let response = named(unavailable(), given);
             record.end(service.id(), &response, Some("too many requests wait"));
             return response;
         };
@@ -82,6 +86,7 @@ impl Requests {
                         empty(StatusCode::INTERNAL_SERVER_ERROR)
                     }
                 };
+                let response = named(response, given);
                 record.end(service.id(), &response, Some(&failure.to_string()));
                 response
             }
@@ -122,7 +127,7 @@ impl Record {
         let Some((started, method, path)) = self.0 else {
             return;
         };
-        let request_id = response.headers().get("x-request-id");
+        let request_id = response.headers().get(X_REQUEST_ID);
         let request_id = request_id
             .and_then(|id| id.to_str().ok())
             .unwrap_or_default();
@@ -140,6 +145,26 @@ impl Record {
             ),
         }
     }
+}
+
+/// The id that a client has given its request, if it is short and plain: components keep such a one, too.
+fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    headers
+        .get(X_REQUEST_ID)
+        .filter(|id| (8..=64).contains(&id.len()) && id.as_bytes().iter().all(plain))
+        .cloned()
+}
+
+/// Gives an answer of the host's own an id, by which its line in the log is found: the component that
+/// would have given one has not come to it.
+fn named(
+    mut response: Response<ResponseBody>,
+    given: Option<HeaderValue>,
+) -> Response<ResponseBody> {
+    let id = given.unwrap_or_else(|| value(uuid::Uuid::now_v7().to_string()));
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    response
 }
 
 fn unavailable() -> Response<ResponseBody> {

@@ -1,154 +1,73 @@
 //! Spin's routes: exact, with `:parameters`, or a prefix (`/...`). The more specific wins.
 //! <https://spinframework.dev/v3/http-trigger#routing>
+//!
+//! Spin's own router finds them here, too, in the same version: which of two routes wins is not
+//! always as one would think. Where a route begins with a dot, it depends on the order in which
+//! the manifest has them, and other routes may suffer as well.
 
 use http::{HeaderName, HeaderValue};
 
 use crate::application::{Application, HttpRoute};
 use crate::spin_headers::{RouteHeaders, value};
 
-/// The public routes of an application, most specific first.
+/// The public routes of an application.
 #[derive(Debug)]
-pub(crate) struct Router {
-    routes: Vec<Route>,
-}
+pub(crate) struct Router(routefinder::Router<Route>);
 
 #[derive(Debug)]
 struct Route {
-    segments: Vec<Segment>,
-    /// Whether it ends in `/...`.
-    prefix: bool,
     component: String,
     /// As the manifest has it, and without `/...`.
     pattern: HeaderValue,
     without_prefix: HeaderValue,
 }
 
-#[derive(Debug)]
-enum Segment {
-    Literal(String),
-    /// With the header that tells its value.
-    Parameter(Option<HeaderName>),
-}
-
-/// Where a path leads.
-#[derive(Debug)]
-pub(crate) struct Matched<'a> {
-    /// The route's place in [`Router::components`].
-    pub(crate) index: usize,
-    route: &'a Route,
-    /// What a prefix route leaves, beginning with `/`; empty otherwise.
-    path_info: &'a str,
-    parameters: Vec<(&'a HeaderName, &'a str)>,
-}
-
 impl Router {
-    pub(crate) fn new(application: &Application) -> Self {
-        let mut routes: Vec<Route> = application
-            .http_triggers
-            .iter()
-            .filter_map(|trigger| match &trigger.route {
-                HttpRoute::Public(pattern) => Some(Route::new(pattern, &trigger.component)),
-                HttpRoute::Private => None,
-            })
-            .collect();
-        // Literal before parameter before prefix, segment by segment; longer before shorter.
-        routes.sort_by_key(|route| {
-            let mut key: Vec<u8> = route
-                .segments
-                .iter()
-                .map(|segment| match segment {
-                    Segment::Literal(_) => 0,
-                    Segment::Parameter(_) => 1,
-                })
-                .collect();
-            key.push(if route.prefix { 3 } else { 2 });
-            key
-        });
-        Self { routes }
-    }
-
-    /// The component of each route, in order.
-    pub(crate) fn components(&self) -> impl Iterator<Item = &str> {
-        self.routes.iter().map(|route| route.component.as_str())
-    }
-
-    pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<Matched<'a>> {
-        self.routes
-            .iter()
-            .enumerate()
-            .find_map(|(index, route)| route.matches(index, path))
-    }
-}
-
-impl Route {
-    fn new(pattern: &str, component: &str) -> Self {
-        let (path, prefix) = match pattern.strip_suffix("/...") {
-            Some(path) => (path, true),
-            None => (pattern, false),
-        };
-        let segments = path
-            .split('/')
-            .filter(|segment| !segment.is_empty())
-            .map(|segment| match segment.strip_prefix(':') {
-                Some(name) => {
-                    let name = format!("spin-path-match-{}", name.to_lowercase());
-                    Segment::Parameter(HeaderName::try_from(name).ok())
-                }
-                None => Segment::Literal(segment.to_owned()),
-            })
-            .collect();
-        Self {
-            segments,
-            prefix,
-            component: component.to_owned(),
-            pattern: value(pattern.to_owned()),
-            without_prefix: value(path.to_owned()),
+    pub(crate) fn new(application: &Application) -> anyhow::Result<Self> {
+        let mut routes = routefinder::Router::new();
+        for trigger in &application.http_triggers {
+            let HttpRoute::Public(pattern) = &trigger.route else {
+                continue;
+            };
+            let prefix = pattern.strip_suffix("/...");
+            let wanted = prefix.map_or_else(|| pattern.clone(), |prefix| format!("{prefix}/*"));
+            let route = Route {
+                component: trigger.component.clone(),
+                pattern: value(pattern.clone()),
+                without_prefix: value(prefix.unwrap_or(pattern).to_owned()),
+            };
+            routes.add(wanted, route).map_err(|error| {
+                anyhow::anyhow!("the route `{pattern}` cannot be read: {error}")
+            })?;
         }
+        Ok(Self(routes))
     }
 
-    fn matches<'a>(&'a self, index: usize, path: &'a str) -> Option<Matched<'a>> {
-        let mut rest = path;
-        let mut parameters = Vec::new();
-        for wanted in &self.segments {
-            let after_slash = rest.strip_prefix('/')?;
-            let end = after_slash.find('/').unwrap_or(after_slash.len());
-            let (segment, more) = after_slash.split_at(end);
-            match wanted {
-                Segment::Literal(literal) if literal == segment => {}
-                Segment::Parameter(name) if !segment.is_empty() => {
-                    parameters.extend(name.as_ref().map(|name| (name, segment)));
-                }
-                _ => return None,
+    /// The component of a path, and what its request's headers tell of the match.
+    pub(crate) fn find(&self, path: &str) -> Option<(&str, RouteHeaders)> {
+        let found = self.0.best_match(path)?;
+        let route = found.handler();
+        let captures = found.captures();
+        let path_info = match captures.wildcard() {
+            None => String::new(),
+            // The router drops a slash at the end, Spin tells of it.
+            Some(rest) => {
+                let before = if rest.is_empty() { "" } else { "/" };
+                let after = if path.ends_with('/') { "/" } else { "" };
+                [before, rest, after].concat()
             }
-            rest = more;
-        }
-        let path_info = match rest {
-            rest if self.prefix => rest,
-            // A slash at the end makes no difference.
-            "" | "/" => "",
-            _ => return None,
         };
-        Some(Matched {
-            index,
-            route: self,
-            path_info,
-            parameters,
-        })
-    }
-}
-
-impl Matched<'_> {
-    /// What the request's headers tell of the match.
-    pub(crate) fn headers(&self) -> RouteHeaders {
-        let parameters = self.parameters.iter();
-        RouteHeaders {
-            pattern: self.route.pattern.clone(),
-            prefix: self.route.without_prefix.clone(),
-            path_info: value(self.path_info.to_owned()),
-            parameters: parameters
-                .map(|(name, text)| ((*name).clone(), value((*text).to_owned())))
-                .collect(),
-        }
+        let parameters = captures.iter().filter_map(|(name, text)| {
+            let name = format!("spin-path-match-{}", name.to_lowercase());
+            Some((HeaderName::try_from(name).ok()?, value(text.to_owned())))
+        });
+        let headers = RouteHeaders {
+            pattern: route.pattern.clone(),
+            prefix: route.without_prefix.clone(),
+            path_info: value(path_info),
+            parameters: parameters.collect(),
+        };
+        Some((&route.component, headers))
     }
 }
 
@@ -171,12 +90,11 @@ mod tests {
                 .collect(),
             cron_triggers: Vec::new(),
         })
+        .expect("routes that can be read")
     }
 
     fn found(router: &Router, path: &str) -> Option<String> {
-        router
-            .find(path)
-            .map(|matched| matched.route.component.clone())
+        router.find(path).map(|(component, _)| component.to_owned())
     }
 
     #[test]
@@ -196,27 +114,58 @@ mod tests {
     }
 
     #[test]
+    fn a_route_that_begins_with_a_dot_is_hidden_as_on_spin() {
+        // Where it comes first, what leads everywhere takes it away.
+        let hidden = router(&["/.well-known/keys.json", "/..."]);
+        let path = "/.well-known/keys.json";
+        assert_eq!(found(&hidden, path).as_deref(), Some("/..."));
+        let seen = router(&["/...", "/.well-known/keys.json"]);
+        assert_eq!(found(&seen, path).as_deref(), Some(path));
+        // A parameter does not depend on the order, and leaves the others alone.
+        for routes in [
+            ["/:well_known/keys.json", "/...", "/docs/..."],
+            ["/docs/...", "/...", "/:well_known/keys.json"],
+        ] {
+            let router = router(&routes);
+            for (path, wanted) in [
+                (path, "/:well_known/keys.json"),
+                ("/.well-known/more", "/..."),
+                ("/keys.json", "/..."),
+                ("/docs/keys.json", "/docs/..."),
+            ] {
+                assert_eq!(found(&router, path).as_deref(), Some(wanted), "{path}");
+            }
+        }
+        // A dot further on is a letter like any other.
+        let router = router(&["/...", "/a/v1.json"]);
+        assert_eq!(found(&router, "/a/v1.json").as_deref(), Some("/a/v1.json"));
+        assert_eq!(found(&router, "/a/v1xjson").as_deref(), Some("/..."));
+    }
+
+    #[test]
     fn a_prefix_matches_the_bare_path_and_tells_the_rest() {
         let router = router(&["/api/v1/bots/...", "/exact"]);
-        let matched = router.find("/api/v1/bots/x/posts").expect("a match");
-        assert_eq!(matched.path_info, "/x/posts");
-        assert_eq!(router.find("/api/v1/bots").expect("a match").path_info, "");
-        assert_eq!(
-            router.find("/api/v1/bots/").expect("a match").path_info,
-            "/"
-        );
+        for (path, path_info) in [
+            ("/api/v1/bots/x/posts", "/x/posts"),
+            ("/api/v1/bots/x/", "/x/"),
+            ("/api/v1/bots", ""),
+            ("/api/v1/bots/", "/"),
+        ] {
+            let (_, headers) = router.find(path).expect("a match");
+            assert_eq!(headers.path_info, path_info, "{path}");
+        }
         assert_eq!(found(&router, "/api/v1/botsy"), None);
         assert_eq!(found(&router, "/exact/more"), None);
         assert_eq!(found(&router, "/exact/").as_deref(), Some("/exact"));
-        assert_eq!(found(&router, "//exact"), None);
+        // Nor do slashes in front.
+        assert_eq!(found(&router, "//exact").as_deref(), Some("/exact"));
         assert_eq!(found(&router, "/"), None);
     }
 
     #[test]
     fn parameters_are_told() {
         let router = router(&["/users/:id/posts"]);
-        let matched = router.find("/users/7/posts").expect("a match");
-        let headers = matched.headers();
+        let (_, headers) = router.find("/users/7/posts").expect("a match");
         let (name, value) = &headers.parameters[0];
         assert_eq!(
             (name.as_str(), value.as_bytes()),

@@ -172,21 +172,12 @@ impl Body for ResponseBody {
 /// All HTTP components and their routes.
 pub(crate) struct Services {
     router: Router,
-    by_route: Vec<Option<Arc<Service>>>,
     by_id: HashMap<String, Arc<Service>>,
 }
 
 impl Services {
     pub(crate) fn new(router: Router, by_id: HashMap<String, Arc<Service>>) -> Self {
-        let by_route = router
-            .components()
-            .map(|component| by_id.get(component).cloned())
-            .collect();
-        Self {
-            router,
-            by_route,
-            by_id,
-        }
+        Self { router, by_id }
     }
 
     pub(crate) fn by_id(&self, id: &str) -> Option<&Arc<Service>> {
@@ -205,9 +196,8 @@ impl Services {
         mut request: Request<B>,
         client: std::net::SocketAddr,
     ) -> Option<(&Arc<Service>, Request<B>)> {
-        let matched = self.router.find(request.uri().path())?;
-        let service = self.by_route.get(matched.index)?.as_ref()?;
-        let headers = matched.headers();
+        let (component, headers) = self.router.find(request.uri().path())?;
+        let service = self.by_id(component)?;
         spin_headers::set(&mut request, &headers, client);
         Some((service, request))
     }
@@ -243,7 +233,7 @@ impl Chain {
         request: Request<WasiBody>,
     ) -> Result<Response<ResponseBody>, Error> {
         let services = self.services()?;
-        match services.route(request, spin_headers::CHAINED_CLIENT) {
+        match services.route(request, spin_headers::SELF_CLIENT) {
             Some((service, request)) => run(service, request).await,
             None => Ok(crate::requests::empty(http::StatusCode::NOT_FOUND)),
         }

@@ -8,7 +8,11 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 
 /// The client's address of a call between components, as Spin gives it.
-pub(crate) const CHAINED_CLIENT: SocketAddr =
+const CHAINED_CLIENT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+
+/// The client's address of a call of the application's own public routes, for which Spin opens a
+/// connection to itself.
+pub(crate) const SELF_CLIENT: SocketAddr =
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
@@ -127,7 +131,7 @@ mod tests {
         let (uri, headers) = headers_of(request);
         assert_eq!(uri, "http://example.com:8080/a?b=c");
         assert_eq!(headers["spin-full-url"], "http://example.com:8080/a?b=c");
-        assert_eq!(headers["spin-client-addr"], "127.0.0.1:0");
+        assert_eq!(headers["spin-client-addr"], "0.0.0.0:0");
         assert_eq!(headers["spinning"], "stays");
         assert!(!headers.contains_key("spin-path-match-user"));
     }

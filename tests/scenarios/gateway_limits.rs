@@ -8,7 +8,7 @@ use vivesphere_tests::client::{Answer, Client};
 const LIST: &str = "/api/v1/bots/list";
 
 /// Waits for the next minute when this one is nearly over: the count must not start anew.
-async fn early_in_a_minute(seconds: u64) {
+pub(crate) async fn early_in_a_minute(seconds: u64) {
     let past = u64::try_from(chrono::Utc::now().timestamp_millis() % 60_000).unwrap();
     if past > (60 - seconds) * 1000 {
         tokio::time::sleep(std::time::Duration::from_millis(60_050 - past)).await;
@@ -140,7 +140,7 @@ async fn every_answer_says_what_is_left() {
         get(&nobody, LIST).await,
         get(&app.anonymous(), LIST).await,
         get(&app.anonymous().with_token("x"), LIST).await,
-        get(&app.anonymous(), "/api/v1/health").await,
+        get(&app.anonymous(), "/.well-known/jwks.json").await,
         admin.send(Method::PUT, LIST, |request| request).await,
         admin
             .post(
@@ -172,4 +172,72 @@ async fn every_answer_says_what_is_left() {
     assert_eq!(by_service.header("ratelimit-limit"), "");
     let by_admin = admin.post_nothing(job).await;
     assert!(!by_admin.header("ratelimit-limit").is_empty());
+}
+
+#[tokio::test]
+async fn a_window_of_a_wrong_clock_locks_nobody_out() {
+    const LIMIT: i64 = 20;
+    let app = App::builder()
+        .variable("rate_limit_per_minute", LIMIT)
+        .start()
+        .await;
+    let admin = app.admin().await;
+    let users = [
+        app.user(&admin, &["viewer"]).await,
+        app.user(&admin, &["viewer"]).await,
+    ];
+    early_in_a_minute(30).await;
+    let now = chrono::Utc::now().timestamp_millis();
+    let window = now - now.rem_euclid(60_000);
+    let spend = |user: &Client, window: i64| {
+        let row =
+            "INSERT OR REPLACE INTO rate_limits (client, window_start, used) VALUES (?, ?, ?)";
+        let client = format!("read/user:{}", user.user_id);
+        app.database()
+            .execute(row, (client, window, LIMIT + 1))
+            .unwrap();
+    };
+    // Another host's clock may be ahead by so much that its minute is the next one.
+    spend(&users[0], window + 60_000);
+    users[0].get(LIST).await.problem(429, "rate_limited");
+    // But a minute after that nobody is in: the clock was set back since.
+    spend(&users[1], window + 120_000);
+    let answer = users[1].get(LIST).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(left(&answer), LIMIT - 1);
+    let counted = app.number(&format!(
+        "SELECT window_start FROM rate_limits WHERE client = 'read/user:{}'",
+        users[1].user_id
+    ));
+    assert_eq!(counted, window);
+}
+
+#[tokio::test]
+async fn a_revoked_token_spends_nothing_of_its_users() {
+    let app = App::builder()
+        .variable("rate_limit_per_minute", 50)
+        .start()
+        .await;
+    let admin = app.admin().await;
+    let user = app.user(&admin, &["viewer"]).await;
+    let stolen = app
+        .anonymous()
+        .sign_in(&user.username, &user.password)
+        .await;
+    early_in_a_minute(30).await;
+    let before = left(&user.get(LIST).await);
+    stolen.post_nothing("/api/v1/auth/logout").await;
+    let mut last = i64::MAX;
+    for _ in 0..10 {
+        let answer = stolen.get(LIST).await;
+        // It is the address that pays.
+        assert!(left(&answer) < last);
+        last = left(&answer);
+        answer.problem(401, "token_revoked");
+    }
+    assert_eq!(left(&user.get(LIST).await), before - 1);
+    // Who has spent its own is told so, as before.
+    while user.get(LIST).await.status == 200 {}
+    user.get(LIST).await.problem(429, "rate_limited");
+    stolen.get(LIST).await.problem(429, "rate_limited");
 }

@@ -6,6 +6,7 @@ use vivesphere_tests::app::App;
 use vivesphere_tests::client::{Answer, Client};
 
 use crate::config::{felt, set, try_set};
+use crate::gateway_limits::early_in_a_minute;
 
 /// A try at signing in that a proxy passes on.
 async fn sign_in(app: &App, forwarded_for: &str, username: &str, password: &str) -> Answer {
@@ -49,8 +50,8 @@ async fn trust(app: &App, admin: &Client, proxies: Value) {
     let mut number = 0;
     felt("the setting", async || {
         number += 2;
-        let first = left(app, &format!("2001:db8::{number}")).await;
-        let second = left(app, &format!("2001:db8::{}", number + 1)).await;
+        let first = left(app, &format!("2001:db8:0:{number}::1")).await;
+        let second = left(app, &format!("2001:db8:0:{}::1", number + 1)).await;
         (first, second) == (LIMIT - 1, LIMIT - 1)
     })
     .await;
@@ -90,6 +91,43 @@ async fn each_client_behind_a_trusted_proxy_has_a_budget_of_its_own() {
     let first = left(&app, "203.0.113.1").await;
     assert_eq!(left(&app, "203.0.113.1, 127.0.0.1").await, first - 1);
     assert_eq!(left(&app, "203.0.113.2").await, LIMIT - 1);
+    // All addresses of an IPv6 network are one client: whoever has one has them all.
+    let first = left(&app, "2001:db8:1:2::1").await;
+    assert_eq!(left(&app, "2001:db8:1:2:3:4:5:6").await, first - 1);
+    assert_eq!(left(&app, "2001:db8:1:3::1").await, LIMIT - 1);
+}
+
+/// What is left after a request that names an address in the header with which the host tells it.
+async fn left_as(app: &App, address: &str) -> i64 {
+    let answer = app
+        .anonymous()
+        .send(Method::GET, "/.well-known/jwks.json", |request| {
+            request.header("spin-client-addr", address)
+        })
+        .await;
+    assert_eq!(answer.status, 200);
+    answer.header("ratelimit-remaining").parse().unwrap()
+}
+
+#[tokio::test]
+async fn nobody_names_its_own_address_to_have_another_budget() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    // As if the proxies' word were taken, too: nobody makes itself one of them.
+    trust(&app, &admin, json!(["127.0.0.1", "10.0.0.0/8"])).await;
+    early_in_a_minute(10).await;
+    let first = left_as(&app, "198.51.100.1:1").await;
+    for (number, address) in ["198.51.100.2:1", "10.0.0.2:1", "somebody", ""]
+        .into_iter()
+        .enumerate()
+    {
+        let left = left_as(&app, address).await;
+        assert_eq!(
+            left,
+            first - 1 - i64::try_from(number).unwrap(),
+            "{address}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -126,3 +126,34 @@ async fn the_details_are_for_those_who_may_see_them() {
         .await
         .problem(403, "forbidden");
 }
+
+#[tokio::test]
+async fn it_is_alive_without_a_database_and_says_that_it_is_not_ready() {
+    let mut app = App::start().await;
+    let anonymous = app.anonymous();
+    // Nothing can be written: not even what is counted of the clients.
+    app.database()
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON rate_limits
+                BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END;
+             CREATE TRIGGER full_again BEFORE UPDATE ON rate_limits
+                BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END;",
+        )
+        .unwrap();
+    for _ in 0..3 {
+        anonymous.get("/api/v1/health").await.json(200);
+    }
+    // Nor can it be read.
+    app.kill();
+    for file in ["sqlite_db.db", "sqlite_db.db-wal", "sqlite_db.db-shm"] {
+        let file = app.state_dir().join(file);
+        if file.exists() {
+            std::fs::write(file, "this is no database ".repeat(1000)).unwrap();
+        }
+    }
+    app.restart().await;
+    let alive = anonymous.get("/api/v1/health").await.json(200);
+    assert_eq!(alive["status"], "ok");
+    let ready = anonymous.get("/api/v1/health/ready").await;
+    ready.problem(503, "storage_unavailable");
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boon::{Compiler, Draft, Schemas};
-use serde_json::Value;
+use serde_json::{Value, json};
 use toml_edit::DocumentMut;
 use vivesphere_http::Access;
 use vivesphere_tests::app::App;
@@ -46,12 +46,14 @@ fn triggers() -> BTreeMap<String, String> {
 fn trigger_of<'a>(triggers: &'a BTreeMap<String, String>, path: &str) -> Option<&'a String> {
     let fits = |route: &&String| match route.strip_suffix("/...") {
         Some(prefix) => path == prefix || path.starts_with(&format!("{prefix}/")),
-        // What the manifest writes `:bot_id`, the route tables write `{bot_id}`.
-        None => path.split('/').eq(route.split('/').map(|segment| {
-            segment
-                .strip_prefix(':')
-                .map_or_else(|| segment.to_owned(), |name| format!("{{{name}}}"))
-        })),
+        // What the manifest writes `:bot_id` stands for any segment.
+        None => {
+            path.split('/').count() == route.split('/').count()
+                && path
+                    .split('/')
+                    .zip(route.split('/'))
+                    .all(|(segment, wanted)| wanted.starts_with(':') || segment == wanted)
+        }
     };
     triggers
         .keys()
@@ -253,4 +255,64 @@ async fn it_is_served_with_a_page_that_asks_nobody_else() {
         bytes += part.text.len();
     }
     assert!(bytes < 60_000, "{bytes}");
+}
+
+/// What a schema is in the end: references followed, `null` left out.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#'));
+        return resolved(document, target.unwrap());
+    }
+    let choices = schema["anyOf"].as_array().or(schema["oneOf"].as_array());
+    let choice = choices.and_then(|choices| choices.iter().find(|one| one["type"] != "null"));
+    choice.map_or(schema, |choice| resolved(document, choice))
+}
+
+#[tokio::test]
+async fn an_object_within_a_body_is_no_list_of_its_fields() {
+    let document = document();
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let mut seen = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let properties = resolved(&document, body)["properties"].as_object();
+        for (name, property) in properties.into_iter().flatten() {
+            let property = resolved(&document, property);
+            let items = resolved(&document, &property["items"]);
+            let (value, pointer) = if property.get("properties").is_some() {
+                (json!([1]), format!("/{name}"))
+            } else if items.get("properties").is_some() {
+                (json!([[1]]), format!("/{name}/0"))
+            } else {
+                continue;
+            };
+            let path = path
+                .split('/')
+                .map(|segment| match segment.starts_with('{') {
+                    true => "018f0000-0000-7000-8000-000000000000",
+                    false => segment,
+                })
+                .collect::<Vec<_>>()
+                .join("/");
+            let method = method.to_uppercase().parse().unwrap();
+            let body = json!({name: value});
+            let answer = admin
+                .send(method, &path, |request| request.json(&body))
+                .await;
+            let problem = answer.problem(422, "invalid");
+            assert_eq!(problem["errors"][0]["pointer"], pointer, "{path}");
+            assert_eq!(problem["errors"][0]["detail"], "must be an object");
+            seen.insert(name.clone());
+        }
+    }
+    let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
+    let wanted = [
+        "credentials",
+        "permission",
+        "records",
+        "selectors",
+        "settings_data",
+    ];
+    assert_eq!(seen, wanted);
 }

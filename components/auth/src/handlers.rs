@@ -22,7 +22,7 @@ pub(crate) async fn login(context: Context) -> Result<Reply, Problem> {
     let attempt = SignIn {
         username: &login.username,
         password: &login.password,
-        address: &context.client_address(),
+        address: &context.client_network(),
         lifetime_days: config::integer("refresh_token_days").await?,
     };
     match users::sign_in(&context.db, &anonymous, &attempt).await? {
@@ -162,7 +162,7 @@ pub(crate) async fn change_password(context: Context) -> Result<Reply, Problem> 
     users::may_set_password(principal, &principal.id)?;
     let change = PasswordChange {
         username: &principal.username,
-        address: &context.client_address(),
+        address: &context.client_network(),
         session_id: &principal.session_id,
         current: &body.current_password,
         new: &body.new_password,

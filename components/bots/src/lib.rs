@@ -22,7 +22,8 @@ pub const ROUTES: &[Route] = &[
     route!(Delete "/api/v1/bots/{bot_id}", Permission(BotsWrite), handlers::delete),
     route!(Post "/api/v1/bots/{bot_id}/pause", Permission(BotsWrite), handlers::pause),
     route!(Post "/api/v1/bots/{bot_id}/resume", Permission(BotsWrite), handlers::resume),
-    route!(Post "/api/v1/bots/{bot_id}/connect", Permission(BotsWrite), connect::begin),
+    route!(Post "/api/v1/bots/{bot_id}/connect", Permission(BotsWrite), connect::begin)
+        .confidential(),
     route!(Post "/internal/bots/{bot_id}/access-token", Service, credentials::access_token)
         .confidential(),
 ];

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vivesphere_domain::Instant;
 use vivesphere_domain::bots::Bot;
+use vivesphere_http::Object;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -11,7 +12,7 @@ pub(crate) struct NewBot {
     #[schemars(length(min = 1, max = 100))]
     pub(crate) bot_name: String,
     #[serde(default)]
-    pub(crate) credentials: Option<Credentials>,
+    pub(crate) credentials: Option<Object<Credentials>>,
     #[serde(default)]
     #[schemars(extend("format" = "uuid"))]
     pub(crate) persona_id: Option<String>,
@@ -31,7 +32,7 @@ pub(crate) struct BotPatch {
     #[schemars(length(min = 1, max = 100))]
     pub(crate) bot_name: Option<String>,
     #[serde(default)]
-    pub(crate) credentials: Option<Credentials>,
+    pub(crate) credentials: Option<Object<Credentials>>,
     /// `null` takes the persona away, a missing field leaves it.
     #[serde(default, deserialize_with = "vivesphere_http::given")]
     #[schemars(with = "Option<String>", extend("format" = "uuid"))]

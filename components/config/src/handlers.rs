@@ -76,7 +76,7 @@ fn in_body(error: Error, pointer: &str) -> Error {
 
 pub(crate) async fn update(context: Context) -> Result<Reply, Problem> {
     let request: wire::UpdateRequest = context.json()?;
-    let data = request.settings_data;
+    let data = request.settings_data.0;
     let expected = expected(&context, "/settings_data/version", data.version)?;
     let version = settings::update(
         &context.db,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use vivesphere_domain::Instant;
 use vivesphere_domain::settings::{Change, Fallback, Kind, Setting, Version};
 use vivesphere_http::List;
+use vivesphere_http::Object;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +34,7 @@ pub(crate) struct DiffQuery {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateRequest {
-    pub(crate) settings_data: SettingsData,
+    pub(crate) settings_data: Object<SettingsData>,
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -11,7 +11,9 @@ use vivesphere_http::{Route, route};
 
 /// What this component answers, and who may call it.
 pub const ROUTES: &[Route] = &[
-    route!(Get "/api/v1/health", Public, handlers::alive).probe(),
+    route!(Get "/api/v1/health", Public, handlers::alive)
+        .probe()
+        .whatever_happens(handlers::is_alive),
     route!(Get "/api/v1/health/ready", Public, handlers::ready).probe(),
     route!(Get "/api/v1/health/detailed", Permission(HealthReadDetailed), handlers::detailed),
 ];

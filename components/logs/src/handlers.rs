@@ -2,7 +2,7 @@
 
 use vivesphere_domain::logs::{self, Filter, Level, LogType, Record};
 use vivesphere_domain::{Error, Instant, time_zone};
-use vivesphere_http::{Context, FieldError, List, Problem, Reply, StatusCode};
+use vivesphere_http::{Context, FieldError, List, Object, Problem, Reply, StatusCode};
 
 use crate::{group_commit, wire};
 
@@ -57,10 +57,13 @@ fn records(body: wire::Submit, by: &str) -> Result<Vec<Record>, Vec<FieldError>>
         let detail = format!("must be 1 to {RECORDS} records");
         return Err(vec![wrong("/records", &detail)]);
     }
-    let read = records.into_iter().enumerate().map(|(number, record)| {
-        let pointer = format!("/records/{number}");
-        logs::submitted(by, &record.log_type, record.log_data, &pointer)
-    });
+    let read = records
+        .into_iter()
+        .enumerate()
+        .map(|(number, Object(record))| {
+            let pointer = format!("/records/{number}");
+            logs::submitted(by, &record.log_type, record.log_data, &pointer)
+        });
     let (mut good, mut errors) = (Vec::new(), Vec::new());
     for record in read {
         match record {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use vivesphere_domain::Instant;
 use vivesphere_domain::logs::Entry;
+use vivesphere_http::Object;
 
 /// One record (`log_type` and `log_data`), or several (`records`).
 #[derive(Deserialize, JsonSchema)]
@@ -17,7 +18,7 @@ pub(crate) struct Submit {
     #[serde(default)]
     pub(crate) log_data: Option<Map<String, Value>>,
     #[serde(default)]
-    pub(crate) records: Option<Vec<SubmitRecord>>,
+    pub(crate) records: Option<Vec<Object<SubmitRecord>>>,
 }
 
 #[derive(Deserialize, JsonSchema)]

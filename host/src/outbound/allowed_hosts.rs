@@ -60,7 +60,7 @@ impl AllowedHosts {
         };
         let mut of_scheme = self.0.iter().filter(fits);
         if is_self(uri) {
-            return of_scheme.any(|allowed| allowed.host == Host::Itself);
+            return of_scheme.any(|allowed| matches!(allowed.host, Host::Itself | Host::Any));
         }
         let Some(host) = uri.host() else {
             return false;
@@ -107,6 +107,10 @@ fn parse(entry: &str) -> anyhow::Result<AllowedHost> {
     let (scheme, rest) = entry
         .split_once("://")
         .ok_or_else(|| refused("has no scheme"))?;
+    // In capital letters Spin knows no port for it, and it fits no call.
+    if scheme != "*" && !scheme.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return Err(refused("has a scheme that is not in small letters"));
+    }
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.is_empty() || scheme.is_empty() {
         return Err(refused("is not complete"));
@@ -142,17 +146,19 @@ fn parse(entry: &str) -> anyhow::Result<AllowedHost> {
             None => one(number(port)?),
         },
         None if host == Host::Itself => Ports::Any,
+        // Spin takes what stands behind the last colon for one.
+        None if rest.contains('[') => return Err(refused("must say a port")),
         None => one(default_port(scheme).ok_or_else(|| refused("must say a port"))?),
     };
     Ok(AllowedHost {
-        scheme: scheme.to_ascii_lowercase(),
+        scheme: scheme.to_owned(),
         host,
         ports,
     })
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
-    match scheme.to_ascii_lowercase().as_str() {
+    match scheme {
         "http" => Some(80),
         "https" => Some(443),
         "redis" => Some(6379),
@@ -186,6 +192,10 @@ mod tests {
             ("http://h:8000..8002", "http://h:8001/"),
             ("http://self", "http://self/a"),
             ("http://self", "/a"),
+            // Whoever may call everybody may call the application itself, on whatever port.
+            ("http://*:*", "http://self.alt/a"),
+            ("http://*:81", "http://self/a"),
+            ("*://*:*", "/a"),
         ] {
             assert!(allows(entry, uri), "{entry} {uri}");
         }
@@ -198,7 +208,8 @@ mod tests {
             ("https://*.example.com", "https://badexample.com/"),
             ("http://b.spin.internal", "http://c.spin.internal/x"),
             ("http://h:8000..8002", "http://h:8002/"),
-            ("http://*:*", "http://self/a"),
+            ("http://*:81", "https://self/a"),
+            ("http://*.example.com", "http://self/a"),
             ("http://self", "http://other/a"),
         ] {
             assert!(!allows(entry, uri), "{entry} {uri}");
@@ -216,6 +227,10 @@ mod tests {
             "ftp://a",
             "*://a",
             "https://a.*.com",
+            "HTTPS://api.x.com",
+            "https+x://api.x.com:1",
+            "http://[::1]",
+            "http://[::1]/",
             "",
         ] {
             assert!(AllowedHosts::parse(&[entry.to_owned()]).is_err(), "{entry}");

@@ -58,7 +58,7 @@ async fn the_callee_sees_the_path_and_headers_of_the_call() {
     assert_eq!(headers["spin-path-info"], "/request");
     assert_eq!(headers["spin-matched-route"], "/...");
     // A component cannot make itself look like somebody else either.
-    assert_eq!(headers["spin-client-addr"], "127.0.0.1:0");
+    assert_eq!(headers["spin-client-addr"], "0.0.0.0:0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,6 +118,10 @@ async fn self_is_the_applications_own_public_routes() {
     // Through the routes, a private component stays private.
     let answer = fetch(&host, "http://self/back/environment?name=NAME").await;
     assert_eq!(answer["status"], 422);
+    // Whoever may call everybody may call these routes, too.
+    let anybody = self::host("\"http://*:*\"").await;
+    let answer = fetch(&anybody, "http://self.alt/open/7?fixture=/hello").await;
+    assert_eq!(answer["body"], "hello");
 }
 
 /// Calls within a request take no turns of their own: they could wait for each other for ever.

@@ -57,9 +57,20 @@ impl Up {
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> u16 {
+        self.get_as(path, query, "").await.0
+    }
+
+    /// The status and the id of a request that was given an id.
+    async fn get_as(&self, path: &str, query: &[(&str, &str)], id: &str) -> (u16, String) {
         let url = format!("{}{path}", self.address);
-        let request = reqwest::Client::new().get(url).query(query);
-        request.send().await.unwrap().status().as_u16()
+        let mut request = reqwest::Client::new().get(url).query(query);
+        if !id.is_empty() {
+            request = request.header("x-request-id", id);
+        }
+        let answer = request.send().await.unwrap();
+        let id = answer.headers().get("x-request-id");
+        let id = id.map_or("", |id| id.to_str().unwrap());
+        (answer.status().as_u16(), id.to_owned())
     }
 
     /// The next record that fits.
@@ -137,6 +148,25 @@ async fn the_host_says_which_requests_it_answered_itself_and_why() {
     let record = up.record(|record| record["host"] == "example.com");
     assert_eq!(record["component"], "guest");
     assert_eq!(record["level"], "WARN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_host_answers_itself_is_found_in_the_log_by_its_id() {
+    let up = Up::start(App::guest(""), "info");
+    for (path, query, status) in [
+        ("/trap", ("key", "value"), 500),
+        ("/slow", ("ms", "5000"), 504),
+    ] {
+        for given in ["my-request.0001_x", "", "short", "not a plain one"] {
+            let (got, id) = up.get_as(path, &[query], given).await;
+            assert_eq!(got, status);
+            let kept = given == "my-request.0001_x";
+            assert_eq!(id == given, kept, "{id}");
+            assert!(kept || id.parse::<uuid::Uuid>().is_ok(), "{id}");
+            let record = up.record(|record| record["path"] == path && record["level"] == "ERROR");
+            assert_eq!(record["request_id"], id);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -294,7 +294,7 @@ async fn long_statements_hold_nobody_up() {
              [component.{id}]\nsource = \"guest.wasm\"\nsqlite_databases = [\"default\"]\n"
         )
     };
-    let manifest = component("busy", "/busy") + &component("other", "/other");
+    let manifest = component("busy", "/busy") + component("other", "/other").as_str();
     let host = App::new(&manifest).start().await;
     let ask = async |path: &str, sql: &str| {
         let query = [("fixture", "/sqlite"), ("sql", sql)];

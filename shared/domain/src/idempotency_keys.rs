@@ -20,6 +20,24 @@ const DONE: &str = "EXISTS (SELECT 1 FROM audit_log a
 /// How long an answer is kept: a day.
 pub const KEPT_MILLISECONDS: i64 = 86_400_000;
 
+/// A key that a request has taken. Another request may have taken it over since, when this one took
+/// too long: then it is no longer this one's to answer or to let go.
+#[derive(Debug, Clone, Copy)]
+pub struct Hold<'a> {
+    /// Whose key it is.
+    pub principal_id: &'a str,
+    /// The key.
+    pub key: &'a str,
+    /// The request that took it.
+    pub request_id: &'a str,
+    /// When it did: a client may send several requests under one id.
+    pub taken_at: Instant,
+}
+
+/// The row of a hold, as long as nobody else has taken it over.
+const HELD: &str = "principal_id = ?1 AND idempotency_key = ?2 AND request_id = ?3
+    AND created_at = ?4 AND status IS NULL";
+
 /// What taking a key found.
 #[derive(Debug)]
 pub enum Taken {
@@ -113,15 +131,20 @@ pub async fn take(
 /// Any storage error.
 pub async fn answer(
     db: &Database,
-    principal_id: &str,
-    key: &str,
+    hold: &Hold<'_>,
     status: u16,
     body: Option<&str>,
 ) -> Result<(), Error> {
     db.execute(
-        "UPDATE idempotency_keys SET status = ?, body = ?
-         WHERE principal_id = ? AND idempotency_key = ?",
-        params![status, body.map(str::to_owned), principal_id, key],
+        &format!("UPDATE idempotency_keys SET status = ?5, body = ?6 WHERE {HELD}"),
+        params![
+            hold.principal_id,
+            hold.key,
+            hold.request_id,
+            hold.taken_at.unix_millis(),
+            status,
+            body.map(str::to_owned)
+        ],
     )
     .await
 }
@@ -130,13 +153,15 @@ pub async fn answer(
 ///
 /// # Errors
 /// Any storage error.
-pub async fn release(db: &Database, principal_id: &str, key: &str) -> Result<(), Error> {
+pub async fn release(db: &Database, hold: &Hold<'_>) -> Result<(), Error> {
     db.execute(
-        &format!(
-            "DELETE FROM idempotency_keys
-             WHERE principal_id = ? AND idempotency_key = ? AND status IS NULL AND NOT {DONE}"
-        ),
-        params![principal_id, key],
+        &format!("DELETE FROM idempotency_keys WHERE {HELD} AND NOT {DONE}"),
+        params![
+            hold.principal_id,
+            hold.key,
+            hold.request_id,
+            hold.taken_at.unix_millis()
+        ],
     )
     .await
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use vivesphere_config as config;
 use vivesphere_db::Database;
-use vivesphere_domain::access_keys::{self, KeyText, Presented};
+use vivesphere_domain::access_keys::{self, KeyText, Presented as Key};
 use vivesphere_domain::{Instant, Principal, sessions, signing_keys};
 use vivesphere_tokens::{Verdict, VerdictCache, Verifier};
 
@@ -17,50 +17,60 @@ thread_local! {
     static VERIFIER: RefCell<Verifier> = const { RefCell::new(Verifier::new(Vec::new())) };
 }
 
-/// Who it is, as far as that is needed to know whose rate limit it is.
+/// Who it is.
 pub(crate) enum Credentials {
     None,
     Service,
-    /// What the signature alone says. The rest needs the database.
-    Token(vivesphere_tokens::Claims),
-    /// Asked of the database already: the checksum is no signature, and whoever made up a key
-    /// with another's id would otherwise spend that one's requests.
-    AccessKey(Principal),
+    /// Asked of the database: what is kept there is true now. Neither a signature nor a checksum
+    /// tells whether a token or a key was revoked, and whoever has found one, or has made up a key with
+    /// another's id, would otherwise spend that one's requests.
+    Known(Principal),
     Refused(Problem),
 }
 
+/// What a request has with it.
+pub(crate) enum Presented {
+    Credentials(Credentials),
+    /// What the signature alone says. [`principal`] asks for the rest.
+    Token(vivesphere_tokens::Claims),
+}
+
+/// A user as a client: all keys of a user share the user's budget, and making more of them gives no
+/// more.
+pub(crate) fn user(id: &str) -> String {
+    ["user:", id].concat()
+}
+
 impl Credentials {
-    /// Whose rate-limit tokens are spent. All keys of a user share the user's: making more of
-    /// them gives no more.
+    /// Whose rate-limit tokens are spent.
     pub(crate) fn client(&self, address: impl FnOnce() -> String) -> String {
         match self {
-            Self::Token(claims) => ["user:", &claims.subject].concat(),
-            Self::AccessKey(principal) => ["user:", &principal.id].concat(),
+            Self::Known(principal) => user(&principal.id),
             _ => ["address:", &address()].concat(),
         }
     }
 }
 
 /// Reads the credentials of a request.
-pub(crate) async fn credentials(
+pub(crate) async fn presented(
     db: &Database,
     bearer: Option<&str>,
     now: Instant,
-) -> Result<Credentials, Problem> {
+) -> Result<Presented, Problem> {
     let Some(token) = bearer else {
-        return Ok(Credentials::None);
+        return Ok(Presented::Credentials(Credentials::None));
     };
     // Only a component that is called by others is granted the key.
     if let Ok(key) = config::secret_text("service_key").await
         && vivesphere_crypto::is_service_key(token, key)
     {
-        return Ok(Credentials::Service);
+        return Ok(Presented::Credentials(Credentials::Service));
     }
     if token.starts_with(access_keys::PREFIX) {
-        return access_key(db, token, now).await;
+        return access_key(db, token, now).await.map(Presented::Credentials);
     }
     Ok(match verify(db, token, now).await? {
-        Verdict::Valid(claims) => Credentials::Token(claims),
+        Verdict::Valid(claims) => Presented::Token(claims),
         verdict => {
             let (code, reason) = match verdict.reason() {
                 Some("expired") => ("token_expired", "it has expired"),
@@ -68,7 +78,7 @@ pub(crate) async fn credentials(
                 _ => ("token_malformed", "it cannot be read"),
             };
             let detail = format!("The token is not valid: {reason}.");
-            Credentials::Refused(Problem::unauthorized(code, detail))
+            Presented::Credentials(Credentials::Refused(Problem::unauthorized(code, detail)))
         }
     })
 }
@@ -82,12 +92,12 @@ async fn access_key(db: &Database, text: &str, now: Instant) -> Result<Credentia
         )));
     };
     Ok(match access_keys::present(db, &key, now).await? {
-        Presented::Good(principal) => Credentials::AccessKey(principal),
-        Presented::Expired => Credentials::Refused(Problem::unauthorized(
+        Key::Good(principal) => Credentials::Known(principal),
+        Key::Expired => Credentials::Refused(Problem::unauthorized(
             "access_key_expired",
             "The access key has expired.",
         )),
-        Presented::Unknown => Credentials::Refused(Problem::unauthorized(
+        Key::Unknown => Credentials::Refused(Problem::unauthorized(
             "access_key_unknown",
             "The access key is unknown or revoked.",
         )),
@@ -114,15 +124,18 @@ fn verdict_of(token: &str, now: i64) -> Verdict {
     VERIFIER.with_borrow(|verifier| VERDICTS.verify(verifier, token, now))
 }
 
-/// The principal of a token whose signature is good, if its session and its user still live.
+/// Whose a token is whose signature is good, if its session and its user still live.
 pub(crate) async fn principal(
     db: &Database,
     claims: &vivesphere_tokens::Claims,
     now: Instant,
-) -> Result<Principal, Problem> {
-    sessions::principal(db, &claims.session_id, &claims.subject, now)
-        .await?
-        .ok_or_else(|| {
-            Problem::unauthorized("token_revoked", "The token is no longer valid: revoked.")
-        })
+) -> Result<Credentials, Problem> {
+    let principal = sessions::principal(db, &claims.session_id, &claims.subject, now).await?;
+    Ok(principal.map_or_else(
+        || {
+            let detail = "The token is no longer valid: revoked.";
+            Credentials::Refused(Problem::unauthorized("token_revoked", detail))
+        },
+        Credentials::Known,
+    ))
 }

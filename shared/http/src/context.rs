@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use vivesphere_db::Database;
 use vivesphere_domain::{Actor, Principal, parse_id};
 
-use crate::client_address::client_address;
+use crate::client_address::client_network;
 use crate::policy::Policy;
 use crate::{PageQuery, Problem, parsing};
 
@@ -55,11 +55,11 @@ impl Context {
         &self.parts.headers
     }
 
-    /// The client's address, as the host or a trusted proxy saw it, without its port; empty when they
-    /// said nothing.
+    /// What counts as one client, as the host or a trusted proxy saw it: an IPv4 address, or the `/64`
+    /// network of an IPv6 address; empty when they said nothing.
     #[must_use]
-    pub fn client_address(&self) -> String {
-        client_address(&self.parts.headers, &self.policy.trusted_proxies)
+    pub fn client_network(&self) -> String {
+        client_network(&self.parts.headers, &self.policy.trusted_proxies)
     }
 
     /// The bearer token, if one was sent.

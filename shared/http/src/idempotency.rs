@@ -12,6 +12,8 @@ use crate::{FieldError, Problem, Reply};
 pub(crate) struct Held {
     principal_id: String,
     key: String,
+    request_id: String,
+    taken_at: Instant,
 }
 
 /// What the key says.
@@ -35,7 +37,6 @@ pub(crate) async fn begin(
     headers: &HeaderMap,
     principal_id: &str,
     (request_id, digest, request): (&str, RequestDigest, &[&[u8]]),
-    now: Instant,
 ) -> Result<Begun, Problem> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(Begun::Without);
@@ -48,10 +49,15 @@ pub(crate) async fn begin(
     }
     let salt = format!("{principal_id}\n{key}");
     let hash = digest(&request.join(&b"\n"[..]), salt.as_bytes())?;
+    // Not when the request began: a body that is slow to come, or the digest, would make the hold look
+    // abandoned before its time, and the next try would do the same beside this one.
+    let now = Instant::now();
     match keys::take(db, principal_id, key, (request_id, &hash), now).await? {
         keys::Taken::New => Ok(Begun::First(Held {
             principal_id: principal_id.to_owned(),
             key: key.to_owned(),
+            request_id: request_id.to_owned(),
+            taken_at: now,
         })),
         keys::Taken::Answered {
             status,
@@ -107,21 +113,20 @@ impl Held {
         result: &Result<Reply, Problem>,
         confidential: bool,
     ) -> Result<(), vivesphere_db::Error> {
+        let hold = keys::Hold {
+            principal_id: &self.principal_id,
+            key: &self.key,
+            request_id: &self.request_id,
+            taken_at: self.taken_at,
+        };
         match result {
             Ok(reply) => {
                 let body = reply.kept.as_ref().unwrap_or(&reply.body);
                 let body = String::from_utf8_lossy(body);
                 let body = (!confidential).then_some(&*body);
-                keys::answer(
-                    db,
-                    &self.principal_id,
-                    &self.key,
-                    reply.status.as_u16(),
-                    body,
-                )
-                .await
+                keys::answer(db, &hold, reply.status.as_u16(), body).await
             }
-            Err(_) => keys::release(db, &self.principal_id, &self.key).await,
+            Err(_) => keys::release(db, &hold).await,
         }
     }
 }

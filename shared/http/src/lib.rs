@@ -6,6 +6,7 @@
 
 mod access_log;
 pub mod access_tokens;
+mod admission;
 mod answer;
 mod authenticate;
 mod brotli_encoder;
@@ -36,7 +37,7 @@ pub use context::Context;
 pub use hand_over::hand_over;
 pub use kept_answers::{Keeper, Kept};
 pub use list::{List, NoFilter, PageQuery};
-pub use parsing::{given, json};
+pub use parsing::{Object, given, json};
 pub use problem::{FieldError, Problem, ProblemBody};
 pub use reply::{Reply, ReplyStream};
 pub use route::{Access, Handler, HandlerFuture, RequestDigest, Route, RouteClass, Verb};

@@ -1,17 +1,82 @@
 //! What is said of input that cannot be read. Never what stood there: it may be a secret that was
 //! sent to the wrong place. Names of fields are told, values are not.
 
-use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_path_to_error::Segment;
 
 use crate::{FieldError, Problem};
+
+/// How serde begins to speak of a field that is not known.
+const UNKNOWN_FIELD: &str = "unknown field `";
+/// Bytes of a name that is told. A longer one is no misspelt name.
+const TOLD: usize = 64;
+
+/// An object within a body. serde takes a list for a struct, too, field by field, in an order that
+/// nobody has promised.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields))
+    }
+}
+
+/// In the API's description it is what it holds.
+impl<T: JsonSchema> JsonSchema for Object<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
 
 /// JSON as `T`, for a body that is not a request's own: one that was converted to JSON, say.
 ///
 /// # Errors
 /// 400 for what is not JSON, 422 with a pointer (RFC 6901) for JSON of another shape.
 pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // serde takes a list for a struct, field by field.
+    // As [`Object`], for what is outermost.
     if body.trim_ascii_start().starts_with(b"[") {
         return match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
             Ok(_) => Err(Problem::invalid(vec![FieldError {
@@ -23,7 +88,10 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(error.path());
+        let path = error.path();
+        let pointer = pointer(path);
+        // An unknown field is where the path ends; a missing one, or one that is given twice, is not in it.
+        let in_path = matches!(path.iter().next_back(), Some(Segment::Map { .. }));
         let inner = error.into_inner();
         if !inner.is_data() {
             return not_json(&inner);
@@ -31,7 +99,7 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         let text = inner.to_string();
         let (field, detail) = explain(&text);
         let pointer = match field {
-            Some(field) if !pointer.ends_with(&format!("/{field}")) => {
+            Some(field) if !(in_path && text.starts_with(UNKNOWN_FIELD)) => {
                 format!("{pointer}/{}", escaped(field))
             }
             _ => pointer,
@@ -82,13 +150,10 @@ fn explain(text: &str) -> (Option<&str>, String) {
     if let Some(field) = name("missing field `") {
         return (Some(field), "is missing".to_owned());
     }
-    if let Some(field) = text.strip_prefix("unknown field `") {
+    if let Some(field) = text.strip_prefix(UNKNOWN_FIELD) {
         let end = field.find("`, expected").or_else(|| field.find("`, there"));
         let end = end.unwrap_or(field.len());
-        let field = &field[..end];
-        // A long one is no misspelt name.
-        let field = if field.len() <= 64 { field } else { "?" };
-        return (Some(field), "is not known here".to_owned());
+        return (Some(told(&field[..end])), "is not known here".to_owned());
     }
     if let Some(field) = name("duplicate field `") {
         return (Some(field), "is given twice".to_owned());
@@ -114,16 +179,19 @@ fn for_people(wanted: &str) -> &str {
     }
 }
 
+fn told(name: &str) -> &str {
+    if name.len() <= TOLD { name } else { "?" }
+}
+
 fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
     path.iter()
         .fold(String::new(), |pointer, segment| match segment {
             Segment::Seq { index } => format!("{pointer}/{index}"),
-            Segment::Map { key } => format!("{pointer}/{}", escaped(key)),
+            Segment::Map { key } => format!("{pointer}/{}", escaped(told(key))),
             // The variant's name may be what was sent.
             Segment::Enum { .. } | Segment::Unknown => pointer,
         })
@@ -142,6 +210,10 @@ mod tests {
         kind: Option<Kind>,
         #[serde(default)]
         last: Option<String>,
+        #[serde(default)]
+        inner: Option<Object<Part>>,
+        #[serde(default)]
+        others: Vec<Object<Part>>,
     }
 
     #[derive(Debug, serde::Deserialize)]
@@ -192,6 +264,37 @@ mod tests {
             (r#""text""#, "", "must be an object"),
             ("[]", "", "must be an object"),
             (
+                r#"{"parts":[],"inner":["a",1]}"#,
+                "/inner",
+                "must be an object",
+            ),
+            (
+                r#"{"parts":[],"others":[{"text":"a"},["a"]]}"#,
+                "/others/1",
+                "must be an object",
+            ),
+            (
+                r#"{"parts":[],"inner":{"text":"a","count":"b"}}"#,
+                "/inner/count",
+                "must be a whole number, not too large",
+            ),
+            (
+                r#"{"parts":[],"inner":{"text":"a","inner":1}}"#,
+                "/inner/inner",
+                "is not known here",
+            ),
+            // A name is told as it was sent, and as a pointer writes it (RFC 6901, section 3).
+            (
+                r#"{"parts":[{"text":"a","par~ts/0":1}]}"#,
+                "/parts/0/par~0ts~10",
+                "is not known here",
+            ),
+            (
+                r#"{"parts":[],"a`, expected b":1}"#,
+                "/a`, expected b",
+                "is not known here",
+            ),
+            (
                 r#"{"parts":[],"surprise":true}"#,
                 "/surprise",
                 "is not known here",
@@ -203,6 +306,22 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn a_long_name_is_not_told() {
+        let long = "n".repeat(65);
+        let (pointer, detail) = field(&format!(r#"{{"parts":[{{"text":"a","{long}":1}}]}}"#));
+        assert_eq!(
+            (pointer.as_str(), detail.as_str()),
+            ("/parts/0/?", "is not known here")
+        );
+        let problem = refuse(
+            "query",
+            Some(&long),
+            &format!("unknown field `{long}`, expected `a`"),
+        );
+        assert!(!problem.detail.contains(&long), "{}", problem.detail);
     }
 
     #[test]

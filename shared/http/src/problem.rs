@@ -208,15 +208,30 @@ impl From<vivesphere_db::Error> for Problem {
     }
 }
 
+/// When to come back to a deployment whose database is of another build: people are needed.
+const OTHER_BUILD_RETRY_SECONDS: u64 = 300;
+
 fn storage(cause: vivesphere_db::Error) -> Problem {
     match cause {
-        vivesphere_db::Error::Column { .. } => Problem::internal(cause),
-        _ => Problem::unavailable(
+        // A row that the domain has not foreseen: trying again gives the same.
+        vivesphere_db::Error::Column { .. } | vivesphere_db::Error::Constraint(_) => {
+            Problem::internal(cause)
+        }
+        // Another build has written it: it lasts until somebody starts the right one.
+        vivesphere_db::Error::Migration { .. } => Problem::unavailable(
             "storage_unavailable",
-            "The database does not answer right now.",
-            1,
+            "The database belongs to another version of this program.",
+            OTHER_BUILD_RETRY_SECONDS,
         )
         .caused_by(cause),
+        vivesphere_db::Error::Busy(_) | vivesphere_db::Error::Unavailable(_) => {
+            Problem::unavailable(
+                "storage_unavailable",
+                "The database does not answer right now.",
+                1,
+            )
+            .caused_by(cause)
+        }
     }
 }
 
@@ -231,5 +246,34 @@ impl From<Misconfigured> for Problem {
             60,
         )
         .caused_by(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vivesphere_db::Error;
+
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_worth_another_try() {
+        let migration = Error::Migration {
+            version: 9,
+            reason: "it is newer".to_owned(),
+        };
+        for (error, status, retry_after) in [
+            (Error::Busy(String::new()), 503, Some(1)),
+            (Error::Unavailable(String::new()), 503, Some(1)),
+            (Error::Constraint(String::new()), 500, None),
+            (Error::Column { column: 1 }, 500, None),
+            (migration, 503, Some(OTHER_BUILD_RETRY_SECONDS)),
+        ] {
+            let problem = Problem::from(error);
+            assert_eq!(
+                (problem.status.as_u16(), problem.retry_after),
+                (status, retry_after)
+            );
+            assert!(problem.cause.is_some(), "the log says why");
+        }
     }
 }

@@ -46,15 +46,29 @@ thread_local! {
     static LEASES: RefCell<HashMap<String, Lease>> = RefCell::new(HashMap::new());
 }
 
-fn with_lease<R>(
+fn with_lease<R: Default>(
     client: &str,
     window_start: i64,
     limit: i64,
-    run: impl FnOnce(&mut Lease) -> R,
+    mut run: impl FnMut(&mut Lease) -> R,
 ) -> R {
+    let mut result = R::default();
+    visit(client, window_start, limit, &mut |lease| {
+        result = run(lease);
+    });
+    result
+}
+
+/// Compiled once for all that is done with a lease: the map is most of it.
+fn visit(client: &str, window_start: i64, limit: i64, run: &mut dyn FnMut(&mut Lease)) {
     LEASES.with_borrow_mut(|leases| {
         // Nearly always it is known: only who is new costs a copy of the name.
         if let Some(lease) = leases.get_mut(client) {
+            if lease.follows(window_start) {
+                // A request that has waited past the end of its minute: the others have a lease of the
+                // next one, whose tokens they would lose.
+                return run(&mut Lease::new(window_start, limit));
+            }
             // Under another limit the tokens in hand are not worth what they were.
             if !lease.is_of(window_start, limit) {
                 *lease = Lease::new(window_start, limit);
@@ -65,8 +79,8 @@ fn with_lease<R>(
             leases.clear();
         }
         let lease = leases.entry(client.to_owned());
-        run(lease.or_insert_with(|| Lease::new(window_start, limit)))
-    })
+        run(lease.or_insert_with(|| Lease::new(window_start, limit)));
+    });
 }
 
 /// The name under which a client's requests of one class are counted.
@@ -80,6 +94,37 @@ pub(crate) fn purse(class: RouteClass, client: &str) -> String {
     [class, "/", client].concat()
 }
 
+/// Where the window begins that a request is paid from: its own minute, or the next one where this
+/// instance has begun with that before the clock was set back a little.
+fn window_of(purse: &str, now: i64) -> i64 {
+    let window_start = now - now.rem_euclid(WINDOW);
+    LEASES.with_borrow(|leases| {
+        let lease = leases.get(purse);
+        let follows = lease.is_some_and(|lease| lease.follows(window_start));
+        window_start + if follows { WINDOW } else { 0 }
+    })
+}
+
+fn reset(window_start: i64, now: i64) -> i64 {
+    (window_start + WINDOW - now + 999) / 1000
+}
+
+/// The budget of a purse that this instance knows to be spent.
+pub(crate) fn spent(purse: &str, limit: i64, now: Instant) -> Option<Budget> {
+    let now = now.unix_millis();
+    let window_start = window_of(purse, now);
+    let spent = LEASES.with_borrow(|leases| {
+        let lease = leases.get(purse);
+        lease.is_some_and(|lease| lease.is_of(window_start, limit) && lease.is_spent())
+    });
+    spent.then(|| Budget {
+        limit,
+        remaining: 0,
+        reset: reset(window_start, now),
+        allowed: false,
+    })
+}
+
 /// Spends one token of a purse.
 pub(crate) async fn spend(
     db: &Database,
@@ -88,11 +133,11 @@ pub(crate) async fn spend(
     now: Instant,
 ) -> Result<Budget, vivesphere_db::Error> {
     let now = now.unix_millis();
-    let window_start = now - now.rem_euclid(WINDOW);
+    let window_start = window_of(purse, now);
     let budget = |(allowed, remaining)| Budget {
         limit,
         remaining,
-        reset: (window_start + WINDOW - now + 999) / 1000,
+        reset: reset(window_start, now),
         allowed,
     };
     if with_lease(purse, window_start, limit, |lease| lease.is_to_look()) {
@@ -154,8 +199,9 @@ async fn counted(
 ) -> Result<i64, vivesphere_db::Error> {
     let used = db
         .query_optional(
-            "SELECT used FROM rate_limits WHERE client = ? AND window_start >= ?",
-            params![purse, window_start],
+            "SELECT used FROM rate_limits
+             WHERE client = ?1 AND window_start BETWEEN ?2 AND ?2 + ?3",
+            params![purse, window_start, WINDOW],
         )
         .await?;
     Ok(used.unwrap_or(0))
@@ -163,7 +209,8 @@ async fn counted(
 
 /// Counts a block in the database: how many of the limit are counted then. What lies above the
 /// limit was never granted. A window that began later is another instance's, whose clock is ahead;
-/// it is not taken back.
+/// it is not taken back. One that begins later than the next is nobody's: a clock was wrong, and its
+/// clients would be locked out until that time comes.
 async fn count(
     db: &Database,
     purse: &str,
@@ -175,12 +222,65 @@ async fn count(
         .query_optional(
             "INSERT INTO rate_limits (client, window_start, used) VALUES (?1, ?2, ?3)
              ON CONFLICT (client) DO UPDATE SET
-                used = CASE WHEN window_start >= excluded.window_start
-                    THEN min(used + excluded.used, ?4 + excluded.used) ELSE excluded.used END,
-                window_start = max(window_start, excluded.window_start)
+                used = CASE WHEN window_start BETWEEN ?2 AND ?2 + ?5
+                    THEN min(used + ?3, ?4 + ?3) ELSE ?3 END,
+                window_start = CASE WHEN window_start BETWEEN ?2 AND ?2 + ?5
+                    THEN window_start ELSE ?2 END
              RETURNING used",
-            params![purse, window_start, block, limit],
+            params![purse, window_start, block, limit, WINDOW],
         )
         .await?;
     row.map_or(Ok(limit + block), |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(window_start: i64) -> i64 {
+        with_lease("somebody", window_start, 100, |lease| {
+            lease.spend().map_or(-1, |(_, left)| left)
+        })
+    }
+
+    #[test]
+    fn a_request_of_the_minute_before_takes_nothing_of_the_next() {
+        let minute = 10 * WINDOW;
+        with_lease("somebody", minute, 100, |lease| lease.settle(8, Some(8)));
+        assert_eq!(held(minute), 99);
+        // It began before the minute ended and is counted now: it has to ask for itself.
+        assert_eq!(held(minute - WINDOW), -1);
+        assert_eq!(held(minute), 98);
+        // One that begins while the clock is a little back is paid from what is there.
+        assert_eq!(window_of("somebody", minute - 1), minute);
+        assert_eq!(window_of("somebody", minute + 1), minute);
+        assert_eq!(window_of("somebody", minute + WINDOW), minute + WINDOW);
+        // A clock that was set back further makes a new beginning.
+        assert_eq!(
+            window_of("somebody", minute - WINDOW - 1),
+            minute - 2 * WINDOW
+        );
+        assert_eq!(held(minute - 2 * WINDOW), -1);
+        assert_eq!(held(minute), -1);
+    }
+
+    #[test]
+    fn what_is_spent_is_known_without_asking() {
+        let now = Instant::now();
+        let window_start = window_of("another", now.unix_millis());
+        let settle = |used| {
+            with_lease("another", window_start, 100, |lease| {
+                lease.settle(1, Some(used));
+            });
+        };
+        assert_eq!(spent("another", 100, now), None);
+        settle(99);
+        assert_eq!(spent("another", 100, now), None);
+        settle(101);
+        assert_eq!(spent("another", 100, now), None, "one is held");
+        with_lease("another", window_start, 100, |lease| lease.spend());
+        let budget = spent("another", 100, now).expect("it is spent");
+        assert!(!budget.allowed && budget.remaining == 0);
+        assert_eq!(spent("another", 101, now), None, "under another limit");
+    }
 }

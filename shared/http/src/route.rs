@@ -55,6 +55,8 @@ pub struct Route {
     pub digest: RequestDigest,
     /// What keeps the answer and gives it again, where it is made of nothing but what that looks at.
     pub keeper: Option<Keeper>,
+    /// What is answered whether there is a database or not.
+    pub whatever_happens: Option<fn() -> Result<Reply, Problem>>,
 }
 
 /// A class of routes with a budget of its own.
@@ -93,6 +95,7 @@ impl Route {
             confidential: false,
             digest: idempotency::sha256,
             keeper: None,
+            whatever_happens: None,
         }
     }
 
@@ -131,6 +134,14 @@ impl Route {
     #[must_use]
     pub const fn probe(mut self) -> Self {
         self.class = RouteClass::Probe;
+        self
+    }
+
+    /// The answer says no more than that there is one: it is given in the handler's place, costs
+    /// nobody anything, and no failure of the database keeps it back.
+    #[must_use]
+    pub const fn whatever_happens(mut self, reply: fn() -> Result<Reply, Problem>) -> Self {
+        self.whatever_happens = Some(reply);
         self
     }
 

@@ -1,26 +1,25 @@
 //! The pipeline itself.
 
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Instant as Stopwatch;
 
 use bytes::{BufMut as _, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Either, LengthLimitError, Limited, StreamBody};
 use vivesphere_db::Database;
-use vivesphere_domain::{Instant, Principal};
+use vivesphere_domain::Instant;
 
 use crate::access_log::Line;
+use crate::admission::{authorize, identify, spend};
 use crate::answer::{Trace, finish};
-use crate::authenticate::{self, Credentials};
-use crate::client_address::client_address;
-use crate::context::bearer_token;
 use crate::hand_over::{self, Answered};
 use crate::idempotency::{self, Begun};
 use crate::kept_answers::Kept;
 use crate::policy::Policy;
 use crate::routing::{find, methods};
-use crate::{Access, Answer, Context, Problem, Reply, Route, RouteClass, Verb};
-use crate::{cors, rate_limit, request_counts};
+use crate::{Answer, Context, Problem, Reply, Route, Verb};
+use crate::{access_log, cors, request_counts};
 
 /// Most bytes in all header names and values together, and most headers.
 const HEADER_BYTES: usize = 16 << 10;
@@ -91,13 +90,15 @@ pub async fn serve(routes: &'static [Route], request: spin_sdk::http::Request) -
             .insert(X_JOB_IDLE, HeaderValue::from_static("true"));
     }
     let stream = result.as_mut().ok().and_then(|reply| reply.stream.take());
+    if stream.is_some() {
+        // What is made while it is sent has no tag, no length, and is not held back to be
+        // compressed; nor is anything else said of it when its body is not asked for.
+        trace.compression = false;
+        trace.tagged = false;
+    }
     match stream.filter(|_| !trace.head_alone) {
         None => finish(result, &trace).map(Either::Left),
         Some(stream) => {
-            // What is made while it is sent has no tag, no length, and is not held back to be
-            // compressed.
-            trace.compression = false;
-            trace.tagged = false;
             let mut response = finish(result, &trace);
             response.headers_mut().remove(header::CONTENT_LENGTH);
             response.map(|_| Either::Right(StreamBody::new(stream)))
@@ -117,26 +118,33 @@ where
 {
     trace.request_headers = tagged_and_encoded_by(&parts.headers);
     let now = Instant::now();
-    let db = Database::open().await?;
-    let policy = Policy::read(&db).await?;
-    trace.cors = policy.cors.headers(&parts.headers);
-    trace.varies_by_origin = policy.cors.varies();
+    let found = find(routes, &parts);
+    let route = found.as_ref().ok().map(|(route, _)| *route);
+    trace.route = route.map_or("", |route| route.path);
+    let opened = open(&parts, trace).await;
+    if let Some(reply) = route.and_then(|route| route.whatever_happens) {
+        if let Err(problem) = opened {
+            let cause = problem.cause.unwrap_or(problem.detail);
+            access_log::failed("answered without the database", &cause);
+        }
+        trace.tagged = parts.method == http::Method::GET;
+        check_headers(&parts.headers)?;
+        return reply();
+    }
+    let (db, policy) = opened?;
     if cors::is_preflight(&parts.method, &parts.headers) {
         return match methods(routes, parts.uri.path()).as_slice() {
             [] => Err(Problem::not_found()),
             methods => Ok(policy.cors.preflight(&parts.headers, methods)),
         };
     }
-    let found = find(routes, &parts);
-    let route = found.as_ref().ok().map(|(route, _)| *route);
-    trace.route = route.map_or("", |route| route.path);
     let confidential = route.is_some_and(|route| route.confidential);
     trace.compression = policy.compression && !confidential;
     trace.tagged = parts.method == http::Method::GET && !confidential;
     let credentials = spend(&db, &policy, route, &parts, now, trace).await?;
     check_headers(&parts.headers)?;
     let (route, parameters) = found?;
-    let principal = identify(&db, credentials, now, trace).await?;
+    let principal = identify(credentials, trace)?;
     authorize(route, principal.as_ref())?;
     let limit = route.body_limit.min(policy.body_limit);
     let length = declared_length(&parts.headers);
@@ -169,7 +177,7 @@ where
             // A key's own, not its owner's: it may see less than was answered to the owner.
             let whose = principal.actor_id();
             let request = (trace.request_id.as_str(), route.digest, &request[..]);
-            match idempotency::begin(&db, &parts.headers, whose, request, now).await? {
+            match idempotency::begin(&db, &parts.headers, whose, request).await? {
                 Begun::Again(reply) => return Ok(reply),
                 Begun::First(held) => Some(held),
                 Begun::Without => None,
@@ -190,10 +198,23 @@ where
     if let (Some(keep), Ok(reply)) = (keep, &mut result) {
         keep(reply);
     }
-    if let Some(held) = held {
-        held.finish(&db, &result, confidential).await?;
+    // What was done is done, whether its answer can be kept or not: the next try finds out from the
+    // audit trail. What was answered may be a secret that is shown once.
+    if let Some(held) = held
+        && let Err(error) = held.finish(&db, &result, confidential).await
+    {
+        access_log::failed("an idempotent answer is not kept", &error.to_string());
     }
     result
+}
+
+/// Opens the database and reads the gateway's settings.
+async fn open(parts: &Parts, trace: &mut Trace) -> Result<(Database, Rc<Policy>), Problem> {
+    let db = Database::open().await?;
+    let policy = Policy::read(&db).await?;
+    trace.cors = policy.cors.headers(&parts.headers);
+    trace.varies_by_origin = policy.cors.varies();
+    Ok((db, policy))
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
@@ -248,98 +269,6 @@ fn tagged_and_encoded_by(headers: &HeaderMap) -> HeaderMap {
                 .collect::<Vec<_>>()
         })
         .collect()
-}
-
-/// Reads the credentials and spends a token of the client's budget for the route's class. What
-/// has no route is paid for, too.
-async fn spend(
-    db: &Database,
-    policy: &Policy,
-    route: Option<&Route>,
-    parts: &Parts,
-    now: Instant,
-    trace: &mut Trace,
-) -> Result<Credentials, Problem> {
-    let public = route.is_some_and(|route| route.access == Access::Public);
-    let credentials = if public {
-        Credentials::None
-    } else {
-        authenticate::credentials(db, bearer_token(&parts.headers), now).await?
-    };
-    if matches!(credentials, Credentials::Service) {
-        return Ok(credentials);
-    }
-    let class = route.map_or(
-        match parts.method {
-            http::Method::GET => RouteClass::Read,
-            _ => RouteClass::Write,
-        },
-        |route| route.class,
-    );
-    if let Some(limit) = policy.per_minute(class) {
-        let address = || client_address(&parts.headers, &policy.trusted_proxies);
-        let client = credentials.client(address);
-        let purse = rate_limit::purse(class, &client);
-        let budget = rate_limit::spend(db, &purse, limit, now).await?;
-        trace.budget = Some(budget);
-        if !budget.allowed {
-            return Err(Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limited",
-                "Too many requests; wait for the next minute.",
-            )
-            .retry_after(budget.reset.unsigned_abs()));
-        }
-    }
-    Ok(credentials)
-}
-
-/// Who is asking, if anybody says so.
-async fn identify(
-    db: &Database,
-    credentials: Credentials,
-    now: Instant,
-    trace: &mut Trace,
-) -> Result<Option<Principal>, Problem> {
-    let principal = match credentials {
-        Credentials::None => None,
-        Credentials::Service => Some(Principal::service()),
-        Credentials::Token(claims) => Some(authenticate::principal(db, &claims, now).await?),
-        Credentials::AccessKey(principal) => Some(principal),
-        Credentials::Refused(problem) => return Err(problem),
-    };
-    trace.principal = principal
-        .as_ref()
-        .map(|principal| principal.actor_id().to_owned());
-    Ok(principal)
-}
-
-fn authorize(route: &Route, principal: Option<&Principal>) -> Result<(), Problem> {
-    if route.access == Access::Public {
-        return Ok(());
-    }
-    let Some(principal) = principal else {
-        return Err(Problem::unauthorized(
-            "missing_credentials",
-            "Send `Authorization: Bearer <token>`.",
-        ));
-    };
-    let allowed = match route.access {
-        Access::Public => true,
-        Access::SignedIn => !principal.is_service(),
-        Access::Permission(permission) => !principal.is_service() && principal.may(permission),
-        Access::Service => principal.is_service(),
-        Access::ServiceOr(permission) => principal.is_service() || principal.may(permission),
-    };
-    if allowed {
-        return Ok(());
-    }
-    Err(match route.access {
-        Access::Permission(permission) | Access::ServiceOr(permission) => {
-            Problem::insufficient_scope(permission.as_str())
-        }
-        _ => Problem::forbidden("This is not for you."),
-    })
 }
 
 /// Reads a body: as many bytes as it says that it has, or to its end. Where its length is known, to

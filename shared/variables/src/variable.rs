@@ -29,8 +29,9 @@ pub enum Kind {
     },
     /// An absolute `http` or `https` URL without user, query or fragment.
     Url {
-        /// Whether it may have a path. Addresses that also stand in
-        /// `allowed_outbound_hosts` may not: Spin refuses a path there.
+        /// Whether it may have a path. Addresses that also stand in `allowed_outbound_hosts` may not.
+        /// One that Spin cannot read there denies its component every call: a path, capital letters, or
+        /// an IPv6 address without a port.
         path: bool,
     },
     /// Base64 of exactly 32 bytes.
@@ -120,9 +121,11 @@ impl Variable {
                  such as https://example.com/path"
                     .to_owned()
             }
-            Kind::Url { path: false } => "an absolute http or https URL without user, path, \
-                                          query or fragment, such as https://example.com"
-                .to_owned(),
+            Kind::Url { path: false } => {
+                "an absolute http or https URL in small letters without user, path, query or \
+                 fragment, such as https://example.com; an IPv6 address needs its port"
+                    .to_owned()
+            }
             Kind::Secret32 => "32 random bytes in base64, 44 characters long \
                                (for example from `openssl rand -base64 32`)"
                 .to_owned(),
@@ -241,7 +244,7 @@ fn parse_url(text: &str, path: bool) -> Option<Url> {
         && url.fragment().is_none()
         // The parser forgives blanks around a URL and inside it; a variable is exact.
         && !text.chars().any(|character| character.is_whitespace() || character.is_control());
-    (plain && (path || url.path() == "/")).then_some(url)
+    (plain && (path || is_origin(text))).then_some(url)
 }
 
 /// Whether a text is `http(s)://host` or `http(s)://host:port`, with or without a slash behind it.
@@ -259,8 +262,12 @@ fn is_origin(text: &str) -> bool {
         Some(port) => format!("{scheme}://{host}:{port}"),
         None => format!("{scheme}://{host}"),
     };
+    let as_spin_reads_it = !text.contains(|letter: char| letter.is_ascii_uppercase())
+        && (!host.starts_with('[') || authority.port_u16().is_some());
     // Whatever else was there, a name, a path or a fragment, is not in what is put together anew.
-    !matches!(host, "" | "[]") && text.strip_suffix('/').unwrap_or(text) == address
+    as_spin_reads_it
+        && !matches!(host, "" | "[]")
+        && text.strip_suffix('/').unwrap_or(text) == address
 }
 
 fn parse_key(text: &str) -> Option<[u8; 32]> {
@@ -285,7 +292,6 @@ mod tests {
             "https://api.x.com/",
             "http://127.0.0.1:3000",
             "http://[::1]:80/",
-            "http://[::1]",
             "http://xn--bcher-kva.example",
             "http://localhost:65535",
             "http://localhost:1",
@@ -316,8 +322,15 @@ mod tests {
             "https://[::1]80",
             "https://[]",
             "https://bücher.example",
+            "HTTPS://api.x.com",
+            "https://API.x.com",
+            "http://[::1]",
+            "http://[::1]/",
         ] {
-            assert!(!is_origin(text), "{text}");
+            assert!(
+                !is_origin(text) && parse_url(text, false).is_none(),
+                "{text}"
+            );
         }
     }
 }

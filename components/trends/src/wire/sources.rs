@@ -6,6 +6,7 @@ use vivesphere_domain::trends::{
     Health, PagePermission, PageSelectors, Source, SourceChange, SourceFields, SourceFilter, Target,
 };
 use vivesphere_domain::{Error, Instant, time_zone};
+use vivesphere_http::Object;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -46,10 +47,10 @@ pub(crate) struct NewSource {
     url: Option<String>,
     /// Of `page`.
     #[serde(default)]
-    selectors: Option<NewSelectors>,
+    selectors: Option<Object<NewSelectors>>,
     /// Of `page`: who allowed that it is read by a machine.
     #[serde(default)]
-    permission: Option<NewPermission>,
+    permission: Option<Object<NewPermission>>,
     /// BCP 47; else as the source itself says.
     #[serde(default)]
     language: Option<String>,
@@ -134,8 +135,11 @@ impl NewSource {
             woeid: self.woeid,
             list: self.list,
             url: self.url,
-            selectors: self.selectors.map(PageSelectors::from),
-            permission: self.permission.map(NewPermission::parsed).transpose()?,
+            selectors: self.selectors.map(|Object(new)| new.into()),
+            permission: self
+                .permission
+                .map(|Object(new)| new.parsed())
+                .transpose()?,
             language: self.language,
             category: self.category,
             weight: self.weight,
@@ -154,9 +158,9 @@ pub(crate) struct SourcePatch {
     #[serde(default)]
     url: Option<String>,
     #[serde(default)]
-    selectors: Option<NewSelectors>,
+    selectors: Option<Object<NewSelectors>>,
     #[serde(default)]
-    permission: Option<NewPermission>,
+    permission: Option<Object<NewPermission>>,
     /// `null` takes it away, a missing field leaves it.
     #[serde(default, deserialize_with = "vivesphere_http::given")]
     language: Option<Option<String>>,
@@ -178,8 +182,11 @@ impl SourcePatch {
         Ok(SourceChange {
             name: self.name,
             url: self.url,
-            selectors: self.selectors.map(PageSelectors::from),
-            permission: self.permission.map(NewPermission::parsed).transpose()?,
+            selectors: self.selectors.map(|Object(new)| new.into()),
+            permission: self
+                .permission
+                .map(|Object(new)| new.parsed())
+                .transpose()?,
             language: self.language,
             category: self.category,
             weight: self.weight,

@@ -116,6 +116,16 @@ impl Lease {
             .clamp(1, BLOCK)
     }
 
+    /// Whether nothing is left, neither here nor in the database.
+    pub(super) fn is_spent(&self) -> bool {
+        self.held == 0 && self.untaken == 0
+    }
+
+    /// Whether it is of the window after this one.
+    pub(super) fn follows(&self, window_start: i64) -> bool {
+        self.window_start == window_start + super::WINDOW
+    }
+
     pub(super) fn is_of(&self, window_start: i64, limit: i64) -> bool {
         self.window_start == window_start && self.limit == limit
     }
