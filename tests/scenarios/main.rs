@@ -55,6 +55,7 @@ mod posts;
 mod posts_changes;
 mod publishing;
 mod publishing_doubts;
+mod publishing_looks;
 mod publishing_pauses;
 mod publishing_replaced;
 mod publishing_tokens;
