@@ -58,6 +58,7 @@ mod publishing_doubts;
 mod publishing_looks;
 mod publishing_pauses;
 mod publishing_replaced;
+mod publishing_stops;
 mod publishing_tokens;
 mod roles;
 mod roles_reach;
