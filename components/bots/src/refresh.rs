@@ -62,15 +62,18 @@ pub(crate) async fn refresh(
             Err(needs_reauth(context, bot_id, version, refusal.code).await?)
         }
         Err(error) => {
-            token_refreshes::failed(&context.db, bot_id, held).await?;
+            let wait = token_refreshes::failed(&context.db, bot_id, held).await?;
             let problem = match &error {
                 // Every token is kept: it is the deployment's matter, and passes with its mending.
                 TokenError::AppProblem(_) => Problem::unavailable(
                     "x_app_refused",
                     "X does not accept this deployment's app: check its client id and secret.",
-                    60,
+                    wait,
                 ),
-                _ => Problem::unavailable("refresh_failed", "X did not refresh the token now.", 5),
+                _ => {
+                    let detail = "X did not refresh the token now.";
+                    Problem::unavailable("refresh_failed", detail, wait)
+                }
             };
             Err(problem.caused_by(error))
         }

@@ -123,26 +123,30 @@ pub async fn done(db: &Database, bot_id: &str, held: Held, ended: Ended) -> Resu
     Ok(())
 }
 
-/// Gives the lease back after a failure that may pass, and backs off.
+/// Gives the lease back after a failure that may pass, and backs off. Gives the seconds until it may be
+/// tried again.
 ///
 /// # Errors
 /// Storage.
-pub async fn failed(db: &Database, bot_id: &str, held: Held) -> Result<(), Error> {
+pub async fn failed(db: &Database, bot_id: &str, held: Held) -> Result<u64, Error> {
     counters::add(db, &[Count::one(Counter::TokenRefreshes, "failed")]).await?;
-    db.execute(
-        "UPDATE token_refreshes SET leased_until = 0, failures = failures + 1,
-            not_before = ?3 + min(?4 << min(failures, 10), ?5)
-         WHERE bot_id = ?1 AND fencing_token = ?2",
-        params![
-            bot_id,
-            held.token,
-            Instant::now().unix_millis(),
-            BACKOFF_MILLISECONDS,
-            BACKOFF_CAP_MILLISECONDS
-        ],
-    )
-    .await?;
-    Ok(())
+    let now = Instant::now().unix_millis();
+    let until: Option<i64> = db
+        .query_optional(
+            "UPDATE token_refreshes SET leased_until = 0, failures = failures + 1,
+                not_before = ?3 + min(?4 << min(failures, 10), ?5)
+             WHERE bot_id = ?1 AND fencing_token = ?2 RETURNING not_before",
+            params![
+                bot_id,
+                held.token,
+                now,
+                BACKOFF_MILLISECONDS,
+                BACKOFF_CAP_MILLISECONDS
+            ],
+        )
+        .await?;
+    let wait = until.map_or(BACKOFF_MILLISECONDS, |until| until - now);
+    Ok(wait.unsigned_abs().div_ceil(1000))
 }
 
 #[cfg(test)]
