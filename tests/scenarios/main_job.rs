@@ -169,7 +169,7 @@ async fn a_bot_is_connected_by_its_accounts_owner_and_then_publishes() {
 #[tokio::test]
 async fn a_grant_that_is_not_enough_is_refused_and_says_what_is_missing() {
     let fake = FakeX::start().await;
-    fake.add_user("ann");
+    let account = fake.add_user("ann");
     let app = App::start_with(&fake).await;
     let admin = app.admin().await;
     let new = json!({"bot_name": "a bot"});
@@ -178,6 +178,7 @@ async fn a_grant_that_is_not_enough_is_refused_and_says_what_is_missing() {
     fake.configure(|settings| {
         let granted = ["tweet.read", "users.read"].map(str::to_owned);
         settings.granted_scopes = Some(granted.to_vec());
+        settings.authorize_as = Some(account.user_id.clone());
     });
     let back = authorize(&admin, bot_id).await;
     let problem = app

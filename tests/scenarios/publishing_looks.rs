@@ -187,6 +187,28 @@ async fn a_timeline_that_is_too_long_is_read_once() {
 }
 
 #[tokio::test]
+async fn a_look_ends_before_its_lease_does() {
+    let scene = Scene::start().await;
+    let x = Caller::of(&scene.fake);
+    let post_id = in_doubt(&scene, "behind the others").await;
+    for number in 0..9 {
+        x.post(&scene.account.access_token, &format!("other {number}"))
+            .await;
+    }
+    scene.fake.configure(|settings| settings.page_cap = Some(1));
+    scene
+        .fake
+        .fault_by_chance(Endpoint::UserPosts, 1.0, Fault::Slow { ms: 1600 });
+    let failures = of_post(&scene.app, "look_failures", &post_id);
+    scene.app.run_job("publish").await;
+    let post = scene.post(&post_id).await;
+    assert_eq!(post["state"], "outcome_unknown", "{post:#}");
+    assert!(of_post(&scene.app, "look_failures", &post_id) > failures);
+    scene.fake.clear_faults();
+    assert_eq!(scene.settle(&post_id).await["state"], "published");
+}
+
+#[tokio::test]
 async fn what_a_dead_worker_began_late_in_its_lease_is_not_looked_for_too_early() {
     let fake = FakeX::start().await;
     let account = fake.add_user("ann");
@@ -209,8 +231,22 @@ async fn what_a_dead_worker_began_late_in_its_lease_is_not_looked_for_too_early(
         .unwrap();
     app.run_job("publish").await;
     let wait = "(next_attempt_at - CAST(unixepoch('subsec') * 1000 AS INTEGER)) / 1000";
-    let wait = of_post(&app, wait, &post_id);
-    assert!((500..=600).contains(&wait), "{wait}");
+    let seconds = of_post(&app, wait, &post_id);
+    assert!((500..=600).contains(&seconds), "{seconds}");
+    // Nor does a retry look too early for what has just been sent, after looks for an earlier call.
+    app.database()
+        .execute_batch(
+            "UPDATE posts SET state = 'scheduled', next_attempt_at = 0, reconciliations = 2,
+                look_failures = 3",
+        )
+        .unwrap();
+    fake.fault_next(Endpoint::CreatePost, 1, Fault::CutAfter);
+    app.run_job("publish").await;
+    let retry = format!("/api/v1/posts/{post_id}/retry");
+    let post = admin.post_nothing(&retry).await.json(200);
+    assert_eq!(post["state"], "outcome_unknown", "{post:#}");
+    let seconds = of_post(&app, wait, &post_id);
+    assert!((500..=600).contains(&seconds), "{seconds}");
 }
 
 #[tokio::test]

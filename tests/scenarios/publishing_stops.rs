@@ -190,6 +190,19 @@ async fn a_bot_that_is_paused_while_its_token_is_fetched_sends_nothing() {
 }
 
 #[tokio::test]
+async fn a_worker_whose_lease_has_gone_to_another_sends_nothing() {
+    let scene = Scene::start().await;
+    scene.fake.fault(slow(Endpoint::UsersMe));
+    scene.schedule("another worker's").await;
+    futures::join!(scene.app.run_job("publish"), async {
+        until_asked(&scene, Endpoint::UsersMe).await;
+        let taken = "UPDATE posts SET fencing_token = fencing_token + 1";
+        scene.app.database().execute(taken, []).unwrap();
+    });
+    assert!(scene.fake.requests_to(Endpoint::CreatePost).is_empty());
+}
+
+#[tokio::test]
 async fn another_account_begins_without_the_limits_of_the_one_before() {
     let scene = Scene::start().await;
     let first = scene.schedule("first").await;

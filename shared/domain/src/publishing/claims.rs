@@ -238,7 +238,8 @@ async fn claim_one(
     transaction
         .execute(
             "UPDATE posts SET state = 'publishing', fencing_token = ?2, leased_until = ?3,
-                look_failures = 0, look_on_any_account = 0, version = version + 1, updated_at = ?4 WHERE post_id = ?1",
+                reconciliations = 0, look_failures = 0, look_on_any_account = 0,
+                version = version + 1, updated_at = ?4 WHERE post_id = ?1",
             params![
                 post_id,
                 claimed.fencing_token,
