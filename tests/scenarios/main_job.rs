@@ -167,6 +167,36 @@ async fn a_bot_is_connected_by_its_accounts_owner_and_then_publishes() {
 }
 
 #[tokio::test]
+async fn a_grant_that_is_not_enough_is_refused_and_says_what_is_missing() {
+    let fake = FakeX::start().await;
+    let account = fake.add_user("ann");
+    let app = App::start_with(&fake).await;
+    let admin = app.admin().await;
+    let new = json!({"bot_name": "a bot"});
+    let bot = admin.post("/api/v1/bots/create", &new).await.json(201);
+    let bot_id = bot["bot_id"].as_str().unwrap();
+    fake.configure(|settings| {
+        let granted = ["tweet.read", "users.read"].map(str::to_owned);
+        settings.granted_scopes = Some(granted.to_vec());
+        settings.authorize_as = Some(account.user_id.clone());
+    });
+    let back = authorize(&admin, bot_id).await;
+    let problem = app
+        .anonymous()
+        .get(&back)
+        .await
+        .problem(409, "scopes_missing");
+    let detail = problem["detail"].as_str().unwrap();
+    for scope in ["tweet.write", "offline.access"] {
+        assert!(detail.contains(scope), "{detail}");
+    }
+    assert!(!detail.contains("users.read"), "{detail}");
+    let path = format!("/api/v1/bots/{bot_id}");
+    let shown = admin.get(&path).await.json(200);
+    assert_eq!(shown["status"], "unconnected");
+}
+
+#[tokio::test]
 async fn a_connection_that_is_refused_leaves_the_bot_as_it_was() {
     let fake = FakeX::start().await;
     let account = fake.add_user("ann");

@@ -290,5 +290,9 @@ async fn the_rest_of_a_thread_is_cancelled_with_its_bot() {
     assert_eq!(scene.texts(), ["first"]);
     let open = "SELECT count(*) FROM posts WHERE state <> 'cancelled'";
     assert_eq!(scene.app.number(open), 0);
+    for action in ["post.part_published", "post.cancelled"] {
+        let audited = format!("SELECT count(*) FROM audit_log WHERE action = '{action}'");
+        assert_eq!(scene.app.number(&audited), 1, "{action}");
+    }
     assert_eq!(scene.app.run_job("publish").await["remaining"], 0);
 }

@@ -262,6 +262,8 @@ impl App {
                 "UPDATE posts SET next_attempt_at = 0
                     WHERE state = 'scheduled' AND next_attempt_at > 0 AND scheduled_at < 1000
                         + CAST(unixepoch('subsec') * 1000 AS INTEGER);
+                 UPDATE posts SET next_attempt_at = 0
+                    WHERE state = 'outcome_unknown' AND next_attempt_at > 0 AND look_failures > 0;
                  UPDATE bots SET rate_limited_until = 0;
                  UPDATE token_refreshes SET not_before = 0;",
             )

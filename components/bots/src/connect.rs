@@ -6,7 +6,7 @@ use vivesphere_domain::{Actor, Principal, bots, oauth_states};
 use vivesphere_http::{Context, Problem, Reply, StatusCode};
 use vivesphere_x_api::{AuthorizeRequest, TokenError, authorize_url};
 
-use crate::credentials::{self, Stored};
+use crate::credentials::{self, Stored, Whose};
 use crate::wire;
 
 const SCOPES: &[&str] = &[
@@ -16,6 +16,30 @@ const SCOPES: &[&str] = &[
     "media.write",
     "offline.access",
 ];
+
+/// Without any of these a bot cannot act, or not for long; people may grant less than was asked for.
+const NEEDED: &[&str] = &["tweet.read", "tweet.write", "users.read", "offline.access"];
+
+/// Refuses a grant that is not enough. X need not say what it granted when it is all that was asked
+/// for (RFC 6749, section 5.1).
+fn check_scopes(granted: &[String]) -> Result<(), Problem> {
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .copied()
+        .filter(|needed| !granted.iter().any(|scope| scope == needed))
+        .collect();
+    if granted.is_empty() || missing.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::CONFLICT,
+        "scopes_missing",
+        format!(
+            "The account's owner did not grant all that is needed: {} missing. Begin again.",
+            missing.join(", ")
+        ),
+    ))
+}
 
 async fn redirect_uri() -> Result<String, Problem> {
     let base = config::url("public_base_url").await?;
@@ -84,11 +108,15 @@ pub(crate) async fn callback(context: Context) -> Result<Reply, Problem> {
         .exchange_code(app, &code, &redirect_uri().await?, &verifier)
         .await
         .map_err(refused)?;
-    let account = credentials::ask_whose(&context, &tokens.access_token, 5)
-        .await?
-        .ok_or_else(|| {
-            Problem::unavailable("x_unavailable", "X did not say whose account it is.", 5)
-        })?;
+    check_scopes(&tokens.scopes)?;
+    let account = match credentials::ask_whose(&context, &tokens.access_token, 5).await? {
+        Whose::Of(account) => account,
+        Whose::Blocked(refusal) => return Err(credentials::blocked(&refusal)),
+        Whose::Rejected => {
+            let detail = "X did not say whose account it is.";
+            return Err(Problem::unavailable("x_unavailable", detail, 5));
+        }
+    };
     let actor = Actor {
         kind: "user",
         id: user_id,
@@ -123,5 +151,26 @@ fn refused(error: TokenError) -> Problem {
         ),
         other => Problem::unavailable("x_unavailable", "X did not answer; begin again.", 5)
             .caused_by(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grant_needs_every_scope_that_the_bot_uses() {
+        let granted = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert!(check_scopes(&granted("")).is_ok());
+        let all = "users.read tweet.read tweet.write offline.access";
+        assert!(check_scopes(&granted(all)).is_ok());
+        for needed in NEEDED {
+            let others = all.replace(needed, "");
+            assert!(check_scopes(&granted(&others)).is_err(), "{needed}");
+        }
     }
 }

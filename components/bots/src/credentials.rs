@@ -1,5 +1,4 @@
-//! Access tokens of bots: kept in the vault, refreshed one at a time, the new pair stored before
-//! it is used.
+//! Access tokens of bots, kept in the vault, and whose they are.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,24 +8,29 @@ use serde_json::{Value, json};
 use vivesphere_config as config;
 use vivesphere_crypto::Secret;
 use vivesphere_domain::bots;
+use vivesphere_domain::publishing::credentials_version;
 use vivesphere_domain::time_zone::parse_instant;
-use vivesphere_domain::token_refreshes::{self, Ended, Lease};
 use vivesphere_domain::x_spending::{self, Purpose, Spent, price};
 use vivesphere_domain::{Actor, Error, Instant, Principal};
 use vivesphere_http::{Context, Problem, Reply, StatusCode, internal};
-use vivesphere_x_api::{App, CallError, Client, TokenError, Tokens, User};
+use vivesphere_x_api::{App, CallError, Client, Refusal, Tokens, User};
 
+use crate::refresh::refresh;
 use crate::wire;
 
 /// A token that ends within this time is refreshed before it is handed out.
 const EARLY_MILLISECONDS: i64 = 60_000;
+/// X's longest window is a day.
+const LONGEST_WAIT: u64 = 86_400;
+/// What the vault says of data that it cannot open.
+const SEALED_DATA_DAMAGED: &str = "sealed_data_damaged";
 /// The longest token that is taken: two fit into the vault's row.
 const TOKEN_BYTES: usize = 4096;
 
 /// What the vault holds of a bot.
 pub(crate) struct Stored {
-    access_token: Secret<String>,
-    refresh_token: Option<Secret<String>>,
+    pub(crate) access_token: Secret<String>,
+    pub(crate) refresh_token: Option<Secret<String>>,
     expires_at: Option<Instant>,
 }
 
@@ -57,10 +61,15 @@ impl Stored {
     }
 }
 
+/// How long a call of X may take.
+pub(crate) async fn timeout() -> Result<Duration, Problem> {
+    let seconds = config::integer("x_request_timeout_seconds").await?;
+    Ok(Duration::from_secs(seconds))
+}
+
 pub(crate) async fn client() -> Result<Client, Problem> {
     let base = config::origin("x_api_base_url").await?;
-    let seconds = config::integer("x_request_timeout_seconds").await?;
-    Ok(Client::new(base, Duration::from_secs(seconds)))
+    Ok(Client::new(base, timeout().await?))
 }
 
 pub(crate) async fn app() -> Result<App<'static>, Problem> {
@@ -123,26 +132,31 @@ pub(crate) async fn store(
     expected_version: Option<i64>,
     stored: &Stored,
 ) -> Result<i64, Problem> {
-    let body = json!({
-        "bot_id": bot_id,
-        "data": stored.data(),
-        "expected_version": expected_version,
-    });
-    let answer: Result<Version, internal::Error> = internal::post(
-        "botdata",
-        "/internal/botdata/store",
-        &body,
-        context.request_id(),
-    )
-    .await;
-    match answer {
-        Ok(stored) => Ok(stored.version),
+    match try_to_store(context, bot_id, expected_version, stored).await {
+        Ok(version) => Ok(version),
         // The bot was deleted a moment ago.
         Err(internal::Error::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
             Err(Problem::not_found())
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// As [`store`], with the vault's own answer.
+pub(crate) async fn try_to_store(
+    context: &Context,
+    bot_id: &str,
+    expected_version: Option<i64>,
+    stored: &Stored,
+) -> Result<i64, internal::Error> {
+    let body = json!({
+        "bot_id": bot_id,
+        "data": stored.data(),
+        "expected_version": expected_version,
+    });
+    let path = "/internal/botdata/store";
+    let stored: Version = internal::post("botdata", path, &body, context.request_id()).await?;
+    Ok(stored.version)
 }
 
 #[derive(Deserialize)]
@@ -162,8 +176,9 @@ struct RevealedData {
     expires_at: Value,
 }
 
-/// The credentials and their version. A bot without any is stopped: it needs a person.
-async fn reveal(context: &Context, bot_id: &str) -> Result<(i64, Stored), Problem> {
+/// The credentials and their version. A bot without any that can be read is stopped: it needs a person.
+pub(crate) async fn reveal(context: &Context, bot_id: &str) -> Result<(i64, Stored), Problem> {
+    let asked = credentials_version(&context.db, bot_id).await?;
     let body = json!({"bot_id": bot_id});
     let answer: Result<Revealed, internal::Error> = internal::post(
         "botdata",
@@ -176,6 +191,11 @@ async fn reveal(context: &Context, bot_id: &str) -> Result<(i64, Stored), Proble
         Ok(revealed) => revealed,
         Err(internal::Error::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
             return Err(credentials_missing(context, bot_id, 0).await?);
+        }
+        Err(internal::Error::Refused { status, code, .. })
+            if status == StatusCode::CONFLICT && code == SEALED_DATA_DAMAGED =>
+        {
+            return Err(sealed_data_damaged(context, bot_id, asked).await?);
         }
         Err(error) => return Err(error.into()),
     };
@@ -246,8 +266,14 @@ async fn account(
     if let Some(id) = bots::account(&context.db, bot_id, version).await? {
         return Ok(Some(id));
     }
-    let Some(user) = ask_whose(context, &stored.access_token, 30).await? else {
-        return Ok(None);
+    let user = match ask_whose(context, &stored.access_token, 30).await? {
+        Whose::Of(user) => user,
+        Whose::Rejected => return Ok(None),
+        Whose::Blocked(refusal) => {
+            let reason = ("paused", (refusal.code, refusal.detail.as_str()));
+            stop(context, bot_id, version, reason).await?;
+            return Err(blocked(&refusal));
+        }
     };
     let account = (user.id.as_str(), user.username.as_str(), version);
     match bots::set_account(&context.db, bot_id, account).await {
@@ -264,18 +290,39 @@ async fn account(
     }
 }
 
-/// Asks X whose account a token is of; `None` when X does not accept it.
+/// What X says when it is asked whose account a token is of.
+pub(crate) enum Whose {
+    /// This account's.
+    Of(User),
+    /// X does not accept the token.
+    Rejected,
+    /// X lets this account, or this deployment's app, do nothing until a person has settled it.
+    Blocked(Refusal),
+}
+
+/// Passes on why X lets an account or the app do nothing.
+pub(crate) fn blocked(refusal: &Refusal) -> Problem {
+    let detail = format!("X refuses: {}", refusal.detail);
+    Problem::new(StatusCode::CONFLICT, refusal.code, detail)
+}
+
+/// Asks X whose account a token is of. `retry_after` is said where X does not say it itself.
 pub(crate) async fn ask_whose(
     context: &Context,
     access_token: &Secret<String>,
     retry_after: u64,
-) -> Result<Option<User>, Problem> {
+) -> Result<Whose, Problem> {
     let user = match client().await?.users_me(access_token.expose()).await {
         Ok(user) => user,
-        Err(CallError::Unauthorized(_)) => return Ok(None),
+        Err(CallError::Unauthorized(_)) => return Ok(Whose::Rejected),
+        Err(CallError::AppBlocked(refusal) | CallError::AccountBlocked(refusal)) => {
+            return Ok(Whose::Blocked(refusal));
+        }
         Err(error) => {
             let detail = "X did not say whose account it is.";
-            let problem = Problem::unavailable("x_unavailable", detail, retry_after);
+            let wait = error.retry_after(Instant::now().unix_millis() / 1000);
+            let wait = wait.unwrap_or(0).clamp(retry_after, LONGEST_WAIT);
+            let problem = Problem::unavailable("x_unavailable", detail, wait);
             return Err(problem.caused_by(error));
         }
     };
@@ -286,11 +333,11 @@ pub(crate) async fn ask_whose(
         micro_dollars: price::USER_READ,
     };
     x_spending::add(&context.db, spent).await?;
-    Ok(Some(user))
+    Ok(Whose::Of(user))
 }
 
 /// A person has stored others while these were being tried: what came of these says nothing of them.
-fn credentials_changed() -> Problem {
+pub(crate) fn credentials_changed() -> Problem {
     Problem::unavailable(
         "credentials_changed",
         "The bot's credentials have just been replaced.",
@@ -312,55 +359,7 @@ async fn stop(
     Err(credentials_changed())
 }
 
-async fn refresh(context: &Context, bot_id: &str, rejected: i64) -> Result<(i64, Stored), Problem> {
-    let lease = match token_refreshes::take(&context.db, bot_id).await? {
-        Lease::Taken(lease) => lease,
-        Lease::Wait(seconds) => {
-            return Err(Problem::unavailable(
-                "refresh_waits",
-                "The token is being refreshed, or the last try failed a moment ago.",
-                seconds,
-            ));
-        }
-    };
-    // Read again under the lease: another may have refreshed since.
-    let (version, old) = reveal(context, bot_id).await?;
-    if version != rejected {
-        token_refreshes::done(&context.db, bot_id, lease, Ended::Unneeded).await?;
-        return Ok((version, old));
-    }
-    let Some(refresh_token) = old.refresh_token else {
-        token_refreshes::done(&context.db, bot_id, lease, Ended::Refused).await?;
-        return Err(needs_reauth(context, bot_id, version, "no_refresh_token").await?);
-    };
-    match client()
-        .await?
-        .refresh(app().await?, refresh_token.expose())
-        .await
-    {
-        Ok(tokens) => {
-            let stored = Stored::new(tokens, Some(refresh_token));
-            // Stored before it is used: the old refresh token is spent.
-            let next = store(context, bot_id, Some(version), &stored).await?;
-            bots::renewed(&context.db, bot_id, version, next).await?;
-            token_refreshes::done(&context.db, bot_id, lease, Ended::Refreshed).await?;
-            Ok((next, stored))
-        }
-        Err(TokenError::GrantDead(refusal)) => {
-            token_refreshes::done(&context.db, bot_id, lease, Ended::Refused).await?;
-            Err(needs_reauth(context, bot_id, version, refusal.code).await?)
-        }
-        Err(error) => {
-            token_refreshes::failed(&context.db, bot_id, lease).await?;
-            Err(
-                Problem::unavailable("refresh_failed", "X did not refresh the token now.", 5)
-                    .caused_by(error),
-            )
-        }
-    }
-}
-
-async fn needs_reauth(
+pub(crate) async fn needs_reauth(
     context: &Context,
     bot_id: &str,
     version: i64,
@@ -380,4 +379,20 @@ async fn credentials_missing(
     const DETAIL: &str = "The vault holds no access token of this bot: connect it.";
     stop(context, bot_id, version, ("needs_reauth", (CODE, DETAIL))).await?;
     Ok(Problem::new(StatusCode::CONFLICT, CODE, DETAIL))
+}
+
+async fn sealed_data_damaged(
+    context: &Context,
+    bot_id: &str,
+    version: i64,
+) -> Result<Problem, Problem> {
+    const DETAIL: &str = "The vault cannot open this bot's credentials: give back the key under which \
+        they were sealed, then resume the bot, or connect it again.";
+    let reason = ("paused", (SEALED_DATA_DAMAGED, DETAIL));
+    stop(context, bot_id, version, reason).await?;
+    Ok(Problem::new(
+        StatusCode::CONFLICT,
+        SEALED_DATA_DAMAGED,
+        DETAIL,
+    ))
 }

@@ -6,6 +6,7 @@ pub mod api;
 mod connect;
 mod credentials;
 mod handlers;
+mod refresh;
 mod wire;
 
 use vivesphere_domain::permissions::Permission::{BotsRead, BotsWrite};

@@ -131,6 +131,7 @@ mod tests {
     fn without_a_token_the_bot_waits_as_long_as_it_was_told() {
         let none = |retry_after| NoToken {
             code: "refresh_waits".to_owned(),
+            needs_a_person: false,
             detail: String::new(),
             retry_after,
         };

@@ -77,6 +77,11 @@ pub fn describe() -> Api {
         "/api/v1/posts/{post_id}/retry",
         "Try a failed post again, or look again for one in doubt",
     )
+    .text(
+        "One in doubt is never sent before it has been looked for. With the `failure_code` \
+         `account_changed` it may be on the account that the bot acted as before: then this looks for \
+         it on the account of now, and sends it there if it is absent.",
+    )
     .if_match()
     .gives::<wire::PostOut>()
     .conflict("not_retryable", "It has neither failed nor is it in doubt.");

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use vivesphere_domain::Instant;
 use vivesphere_domain::backoff::{Backoff, rate_limit_wait};
-use vivesphere_domain::publishing::{Effect, Outcome};
+use vivesphere_domain::publishing::{Effect, Outcome, Standing};
 use vivesphere_domain::x_rate_limits::Allowance;
+use vivesphere_domain::{Error, Instant};
 use vivesphere_http::access_tokens::NoToken;
-use vivesphere_x_api::{CreateOutcome, RateLimits};
+use vivesphere_x_api::{CallError, CreateOutcome, RateLimits};
 
 /// What the decisions depend on beside the outcome.
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +146,86 @@ pub(crate) fn lease_too_short(rules: &Rules) -> Outcome {
     not_sent("lease_too_short", detail, LEAST, rules)
 }
 
+/// What is written when the call may not be made any more, some time after it was claimed.
+pub(crate) fn may_not(standing: Standing, rules: &Rules) -> Outcome {
+    let (code, detail) = match standing {
+        Standing::Lost => ("lease_lost", "another worker has taken it over"),
+        Standing::BotStopped | Standing::Ready => ("bot_stopped", "the bot may not act any more"),
+    };
+    not_sent(code, detail, Duration::ZERO, rules)
+}
+
+/// What is written when it could not be found out whether the call may still be made.
+pub(crate) fn not_checked(error: &Error, rules: &Rules) -> Outcome {
+    not_sent("storage_unavailable", &error.to_string(), LEAST, rules)
+}
+
+/// What is written when the account's timeline could not be read, of which nothing follows for the post:
+/// it is looked for again, later each time, and never given up.
+pub(crate) fn could_not_look(
+    code: &str,
+    detail: &str,
+    least: Option<u64>,
+    failures: u32,
+    rules: &Rules,
+) -> Outcome {
+    let least = least.map_or(Duration::ZERO, Duration::from_secs);
+    let wait = rules.reconcile_delay.max(least.min(LONGEST))
+        + Backoff::default().delay(failures, rules.random);
+    looked(code, detail, Effect::CouldNotLook(rules.now.plus(wait)))
+}
+
+/// What is written of a look that did not tell whether X has the post.
+pub(crate) fn looked(code: &str, detail: &str, effect: Effect) -> Outcome {
+    Outcome {
+        name: "unknown",
+        http_status: None,
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        effect,
+        allowances: Vec::new(),
+        posts_read: 0,
+    }
+}
+
+/// What is written when there is no token to look with.
+pub(crate) fn look_without_token(none: &NoToken, failures: u32, rules: &Rules) -> Outcome {
+    if none.code == "token_rejected" {
+        return looked(&none.code, &none.detail, Effect::PauseBot);
+    }
+    if none.needs_a_person {
+        // The bot is stopped: it is due once the bot is resumed.
+        let at = rules.now.plus(LEAST);
+        return looked(&none.code, &none.detail, Effect::LookAt(at));
+    }
+    could_not_look(&none.code, &none.detail, none.retry_after, failures, rules)
+}
+
+/// What is written when X did not show the timeline.
+pub(crate) fn not_shown(error: &CallError, failures: u32, rules: &Rules) -> Outcome {
+    let (code, sentence) = (error.code(), error.to_string());
+    match error {
+        // As after a call that was to send it: only a person can settle it with X.
+        CallError::Unauthorized(refusal)
+        | CallError::AppBlocked(refusal)
+        | CallError::AccountBlocked(refusal) => looked(code, &refusal.detail, Effect::PauseBot),
+        CallError::RateLimited(limited) => looked(
+            code,
+            &limited.refusal.detail,
+            Effect::CouldNotLook(rules.reset(limited.until)),
+        ),
+        // X has read the question and does not answer it.
+        CallError::Refused(_) => {
+            let wait = rules.reconcile_delay + Backoff::default().delay(failures, rules.random);
+            looked(code, &sentence, Effect::Inconclusive(rules.now.plus(wait)))
+        }
+        CallError::Unknown(_) | CallError::NotSent(_) => {
+            let least = error.retry_after(rules.now.unix_millis() / 1000);
+            could_not_look(code, &sentence, least, failures, rules)
+        }
+    }
+}
+
 /// Not sent, and not the post's fault: it does not count.
 fn not_sent(code: &str, detail: &str, least: Duration, rules: &Rules) -> Outcome {
     let delay = least.max(LEAST) + Backoff::default().delay(0, rules.random);
@@ -164,115 +244,5 @@ fn not_sent(code: &str, detail: &str, least: Duration, rules: &Rules) -> Outcome
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use vivesphere_x_api::{NotSent, Refusal, Unknown};
-
-    fn rules(spent: u32) -> Rules {
-        Rules {
-            now: Instant::from_unix_seconds(1_800_000_000),
-            spent,
-            max_attempts: 8,
-            reconcile_delay: Duration::from_secs(30),
-            random: u64::MAX / 2,
-        }
-    }
-
-    #[test]
-    fn a_post_without_a_token_waits_as_long_as_it_was_told_and_does_not_count() {
-        for (code, retry_after) in [("refresh_waits", Some(900)), ("x_unavailable", None)] {
-            let none = NoToken {
-                code: code.to_owned(),
-                detail: String::new(),
-                retry_after,
-            };
-            let outcome = without_token(&none, &rules(0));
-            let least = i64::try_from(retry_after.unwrap_or(5)).unwrap() * 1000;
-            assert!(matches!(outcome.effect, Effect::Again { at, spent: false }
-                if at.millis_since(rules(0).now) >= least));
-        }
-        let none = NoToken {
-            code: "token_rejected".to_owned(),
-            detail: String::new(),
-            retry_after: None,
-        };
-        assert_eq!(without_token(&none, &rules(0)).effect, Effect::PauseBot);
-    }
-
-    fn refusal() -> Refusal {
-        Refusal {
-            status: 403,
-            code: "x",
-            detail: String::new(),
-        }
-    }
-
-    #[test]
-    fn an_unknown_outcome_is_looked_at_and_never_sent_again_at_once() {
-        let unknown = CreateOutcome::Unknown(Unknown {
-            status: None,
-            code: "timeout",
-            detail: String::new(),
-            retry_after: None,
-        });
-        for spent in 0..20 {
-            let outcome = created(&unknown, &rules(spent));
-            assert_eq!(outcome.name, "unknown");
-            assert!(matches!(outcome.effect, Effect::LookAt(at)
-                if at.millis_since(rules(0).now) == 30_000));
-        }
-        let duplicate = created(&CreateOutcome::Duplicate(refusal()), &rules(0));
-        assert!(matches!(duplicate.effect, Effect::LookAt(_)));
-    }
-
-    #[test]
-    fn the_last_attempt_ends_in_the_dead_letter() {
-        let not_sent = CreateOutcome::NotSent(NotSent {
-            code: "connection_refused",
-            detail: String::new(),
-        });
-        for spent in 0..7 {
-            assert!(matches!(
-                created(&not_sent, &rules(spent)).effect,
-                Effect::Again { spent: true, .. }
-            ));
-        }
-        assert_eq!(created(&not_sent, &rules(7)).effect, Effect::Failed);
-    }
-
-    #[test]
-    fn a_limit_is_waited_for_at_least_a_moment_and_at_most_a_little_over_a_day() {
-        let now = rules(0).now;
-        let seconds = now.unix_millis() / 1000;
-        for (until, least, most) in [
-            (Some(seconds - 100_000), 5, 6),
-            (Some(seconds - 1), 5, 6),
-            (Some(seconds), 5, 6),
-            (Some(seconds + 60), 60, 66),
-            (None, 900, 905),
-            (Some(seconds + 86_400), 86_400, 86_405),
-            (Some(seconds + 10_000_000_000), 86_400, 87_305),
-            (Some(i64::MAX), 86_400, 87_305),
-            (Some(i64::MIN), 5, 6),
-        ] {
-            let wait = rules(0).reset(until).millis_since(now);
-            assert!(
-                (least * 1000..=most * 1000).contains(&wait),
-                "{until:?}: {wait}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_the_accounts_or_the_apps_matter_pauses_the_bot() {
-        for outcome in [
-            CreateOutcome::Unauthorized(refusal()),
-            CreateOutcome::AppBlocked(refusal()),
-            CreateOutcome::AccountBlocked(refusal()),
-        ] {
-            assert_eq!(created(&outcome, &rules(0)).effect, Effect::PauseBot);
-        }
-        let refused = created(&CreateOutcome::Refused(refusal()), &rules(0));
-        assert_eq!(refused.effect, Effect::Failed);
-    }
-}
+#[path = "decide_tests.rs"]
+mod tests;

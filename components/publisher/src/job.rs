@@ -10,11 +10,11 @@ use spin_sdk::time::sleep;
 use vivesphere_config as config;
 use vivesphere_crypto::random;
 use vivesphere_db::Database;
-use vivesphere_domain::publishing::{self, Claimed, Doubt, Effect, Outcome};
+use vivesphere_domain::publishing::{self, Claimed, Doubt, Effect, Outcome, Standing};
 use vivesphere_domain::settings::table::posts as approval;
 use vivesphere_domain::settings::table::publisher as setting;
 use vivesphere_domain::{Actor, Error, Instant, posts};
-use vivesphere_http::access_tokens::{Token, Tokens};
+use vivesphere_http::access_tokens::Tokens;
 use vivesphere_http::{Context, Problem, Reply, RunQuery, TimeBudget};
 use vivesphere_x_api::{Client, CreateOutcome, NewPost};
 
@@ -51,7 +51,10 @@ impl Done {
         match outcome.effect {
             Effect::Sent(_) => self.published += 1,
             Effect::Failed => self.failed += 1,
-            Effect::LookAt(_) => self.unknown += 1,
+            Effect::LookAt(_)
+            | Effect::CouldNotLook(_)
+            | Effect::Inconclusive(_)
+            | Effect::GiveUp => self.unknown += 1,
             Effect::Again { .. } | Effect::PauseBot | Effect::BotWaits(_) => self.deferred += 1,
         }
     }
@@ -195,8 +198,15 @@ impl Run {
 
     async fn look(&self, doubt: Doubt) -> (Doubt, Result<Outcome, Error>) {
         let rules = self.rules(doubt.spent);
-        let (client, tokens) = (&self.client, &self.tokens);
-        let outcome = reconcile::look(&self.db, client, tokens, &doubt, &rules).await;
+        let look = reconcile::Look {
+            db: &self.db,
+            client: &self.client,
+            tokens: &self.tokens,
+            doubt: &doubt,
+            rules: &rules,
+            timeout: self.timeout,
+        };
+        let outcome = look.run().await;
         (doubt, outcome)
     }
 
@@ -221,6 +231,12 @@ impl Run {
             if claimed.leased_until < Instant::now().plus(self.timeout) {
                 return decide::lease_too_short(&self.rules(claimed.spent));
             }
+            // Getting the token may have taken long: what was so at the claim need not be so now.
+            match publishing::standing(&self.db, claimed, &token.x_user_id).await {
+                Ok(Standing::Ready) => {}
+                Ok(standing) => return decide::may_not(standing, &self.rules(claimed.spent)),
+                Err(error) => return decide::not_checked(&error, &self.rules(claimed.spent)),
+            }
             let outcome = self
                 .client
                 .create_post(token.access_token.expose(), &post)
@@ -234,16 +250,12 @@ impl Run {
                 continue;
             }
             let rules = self.rules(claimed.spent);
-            if decide::is_of_the_credentials(&outcome) && self.replaced(bot_id, &token).await {
+            if decide::is_of_the_credentials(&outcome)
+                && reconcile::replaced(&self.db, bot_id, &token).await
+            {
                 return decide::credentials_changed(&rules);
             }
             return decide::created(&outcome, &rules);
         }
-    }
-
-    /// Whether a person has stored other credentials since this token was handed out.
-    async fn replaced(&self, bot_id: &str, token: &Token) -> bool {
-        let stored = publishing::credentials_version(&self.db, bot_id).await;
-        stored.is_ok_and(|version| version > token.version)
     }
 }

@@ -1,5 +1,6 @@
 //! Bots: accounts on X that this deployment acts for.
 
+mod delete;
 mod status;
 
 use serde_json::json;
@@ -11,10 +12,17 @@ use crate::{
     Actor, Error, Instant, Listed, Page, Principal, Scope, audit, new_id, personas, users,
 };
 
+pub use delete::delete;
 pub use status::{
     account, connected, pause_or_resume, renewed, reserve_account, set_account, stop,
     stop_unless_replaced,
 };
+
+/// The reason with which a post ends whose bot was deleted while nobody knew whether X has it.
+pub(crate) const DELETED_IN_DOUBT: (&str, &str) = (
+    "bot_deleted",
+    "The bot was deleted before anybody knew whether X has the post.",
+);
 
 /// X's own ceiling of posts a day for an account.
 pub const DAILY_POSTS: u32 = 2400;
@@ -332,48 +340,4 @@ async fn check_version(
         }
         _ => Ok(()),
     }
-}
-
-/// Deletes a bot: its credentials are destroyed, its waiting posts cancelled.
-///
-/// # Errors
-/// [`Error::NotFound`], [`Error::Forbidden`]; storage.
-pub async fn delete(
-    db: &Database,
-    actor: &Actor,
-    principal: &Principal,
-    bot_id: &str,
-) -> Result<(), Error> {
-    get_writable(db, principal, bot_id).await?;
-    let now = Instant::now().unix_millis();
-    let transaction = db.transaction().await?;
-    if is_gone(&transaction, bot_id).await? {
-        return Err(Error::NotFound);
-    }
-    transaction
-        .execute("DELETE FROM botdata WHERE bot_id = ?", params![bot_id])
-        .await?;
-    let cancelled: Vec<String> = transaction
-        .query(
-            "UPDATE posts SET state = 'cancelled', next_attempt_at = NULL,
-                version = version + 1, updated_at = ?2
-             WHERE bot_id = ?1 AND state IN ('draft', 'awaiting_approval', 'scheduled')
-             RETURNING post_id",
-            params![bot_id, now],
-        )
-        .await?;
-    for post_id in cancelled {
-        let detail = json!({"reason": "bot_deleted"});
-        audit::record(&transaction, actor, "post.cancelled", &post_id, &detail).await?;
-    }
-    transaction
-        .execute(
-            "UPDATE bots SET deleted_at = ?2, status = 'unconnected', version = version + 1,
-                updated_at = ?2 WHERE bot_id = ?1",
-            params![bot_id, now],
-        )
-        .await?;
-    audit::record(&transaction, actor, "bot.deleted", bot_id, &json!({})).await?;
-    transaction.commit().await?;
-    Ok(())
 }

@@ -160,6 +160,8 @@ struct Locked {
     next_attempt_at: Option<Instant>,
     requires_approval: bool,
     approval_requested_at: Option<Instant>,
+    /// Whether it has been looked for.
+    looked_for: bool,
 }
 
 impl Locked {
@@ -182,7 +184,7 @@ async fn lock(
     let row: Option<Row> = transaction
         .query_optional(
             "SELECT state, version, scheduled_at, requires_approval, approval_requested_at,
-                next_attempt_at
+                next_attempt_at, reconciliations + look_failures
              FROM posts WHERE post_id = ? AND EXISTS (SELECT 1 FROM bots b
                 WHERE b.bot_id = posts.bot_id AND b.deleted_at IS NULL)",
             params![post_id],
@@ -201,6 +203,7 @@ async fn lock(
         requires_approval: row.get::<i64>(3)? != 0,
         approval_requested_at: row.get_optional(4)?.map(Instant::from_unix_millis),
         next_attempt_at: row.get_optional(5)?.map(Instant::from_unix_millis),
+        looked_for: row.get::<i64>(6)? > 0,
     })
 }
 
@@ -248,6 +251,13 @@ pub async fn edit(
         }
         personas::check_texts(&transaction, &bot.bot_id, parts, pointers(change)).await?;
         write_parts(&transaction, post_id, parts).await?;
+        // What a late worker noted is the id of the text as it was.
+        transaction
+            .execute(
+                "UPDATE attempts SET x_post_id = NULL WHERE post_id = ?",
+                params![post_id],
+            )
+            .await?;
     }
     let detail = json!({"scheduled_at": scheduled_at, "text": parts.is_some()});
     audit::record(&transaction, actor, "post.edited", post_id, &detail).await?;
@@ -315,7 +325,8 @@ pub async fn cancel(
 }
 
 /// Has a failed post tried again, or one whose outcome is not known looked for again. The latter
-/// is never sent before it has been looked for.
+/// is never sent before it has been looked for; where the bot acts as another account since
+/// (`account_changed`), that is the account's from then on.
 ///
 /// # Errors
 /// As [`edit`], with the code `not_retryable`.
@@ -333,6 +344,8 @@ pub async fn retry(
     let state = found.after(PostEvent::Retry, "not_retryable")?;
     let now = Instant::now();
     let next_attempt_at = match found.state {
+        // What it waits for since is not that: a person need not wait until X has recovered.
+        PostState::OutcomeUnknown if found.looked_for => now,
         // Not before what was sent can be seen: until then it would look as if it were absent.
         PostState::OutcomeUnknown => found.next_attempt_at.map_or(now, |at| at.max(now)),
         // A later time that was set since is kept.
@@ -353,7 +366,10 @@ async fn set_state(
     transaction
         .execute(
             "UPDATE posts SET state = ?2, next_attempt_at = ?3, attempts_spent = 0,
-                reconciliations = 0, failure_code = NULL, failure_detail = NULL,
+                reconciliations = 0, look_failures = 0,
+                look_on_any_account = ?2 = 'outcome_unknown'
+                    AND (look_on_any_account OR failure_code IS 'account_changed'),
+                failure_code = NULL, failure_detail = NULL,
                 version = version + 1, updated_at = ?4
              WHERE post_id = ?1",
             params![

@@ -11,7 +11,7 @@ use crate::settings::PublishingWindows;
 use crate::x_rate_limits::Allowance;
 use crate::{Error, Instant};
 
-pub use claims::{claim, closed_zones, recover};
+pub use claims::{claim, closed_zones, recover, standing};
 pub use doubts::{claim_doubts, is_adopted, settle};
 pub use outcomes::finish;
 
@@ -51,6 +51,17 @@ pub struct Claimed {
     pub leased_until: Instant,
 }
 
+/// Whether a claimed call may still be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    Ready,
+    /// Its lease has gone to another.
+    Lost,
+    /// The bot was paused, stopped or deleted since.
+    BotStopped,
+}
+
 /// A post whose last call nobody knows the outcome of, under a lease.
 #[derive(Debug, Clone)]
 pub struct Doubt {
@@ -68,16 +79,23 @@ pub struct Doubt {
     pub in_reply_to: Option<String>,
     /// Of the bot's credentials: it is looked for with these or later ones.
     pub credentials_version: i64,
-    /// When the first call for this part began.
+    /// When the first call for this part began that X may have got.
     pub since: Instant,
+    /// Whose account the last such call was made for; nothing where that is not known, or where a
+    /// person has said that it does not matter.
+    pub x_user_id: Option<String>,
+    /// When the lease ends.
+    pub leased_until: Instant,
     /// An id that a worker without a lease has noted.
     pub noted_id: Option<String>,
     /// The last call's code.
     pub last_code: String,
     /// Attempts that counted so far.
     pub spent: u32,
-    /// How often it has been looked for.
+    /// How often the timeline was read without an answer to the question.
     pub reconciliations: u32,
+    /// Looks in a row that could not read it.
+    pub failures: u32,
 }
 
 /// What is written of a call or of looking for one.
@@ -96,7 +114,14 @@ pub enum Effect {
     },
     /// Perhaps on X; to be looked for at this moment.
     LookAt(Instant),
-    /// As `Again` without counting, and the bot is paused until a person resumes it.
+    /// As `LookAt`, since the timeline could not be read: it says nothing of the post, however often
+    /// it happens.
+    CouldNotLook(Instant),
+    /// As `LookAt`, since the timeline was read and does not tell: at last a person decides.
+    Inconclusive(Instant),
+    /// Perhaps on X, and nobody looks for it any more until a person says so.
+    GiveUp,
+    /// As `Again` without counting, or as `LookAt`, and the bot is paused until a person resumes it.
     PauseBot,
     /// As `Again` without counting, and the whole bot waits.
     BotWaits(Instant),

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use vivesphere_crypto::Secret;
@@ -30,6 +31,8 @@ pub struct NoToken {
     pub detail: String,
     /// Seconds before it is worth asking again.
     pub retry_after: Option<u64>,
+    /// Whether only a person can mend it: asking again does not help.
+    pub needs_a_person: bool,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +100,8 @@ impl Tokens {
             }
             Err(error) => Err(NoToken {
                 detail: error.to_string(),
+                needs_a_person: matches!(error, internal::Error::Refused { status, .. }
+                    if status == StatusCode::CONFLICT),
                 retry_after: match error {
                     internal::Error::Refused { retry_after, .. } => retry_after,
                     internal::Error::Unreachable { .. } => None,

@@ -178,8 +178,12 @@ pub(crate) fn classify(answer: &Answer, secrets: &[&str], now: i64) -> Failure {
         }
         StatusCode::UNAUTHORIZED => Failure::Unauthorized(refusal(code::UNAUTHORIZED)),
         StatusCode::PAYMENT_REQUIRED => Failure::AppBlocked(refusal(code::CREDITS_DEPLETED)),
-        // A proxy's page says nothing about the account.
-        StatusCode::FORBIDDEN if problem.shape == Shape::Foreign => unknown(code::EDGE_BLOCKED),
+        // The words that are missing could be those of a duplicate, or of a daily ceiling.
+        status if status.is_client_error() && !answer.complete => unknown(code::CONNECTION_LOST),
+        // A proxy's page says nothing about the account, nor about what was sent.
+        status if status.is_client_error() && problem.shape == Shape::Foreign => {
+            unknown(code::EDGE_BLOCKED)
+        }
         status if status.is_client_error() => by_content(&problem, limits, refusal, answer.status),
         // Redirects are not followed, and nothing else is expected here.
         _ => unknown(code::UNEXPECTED_STATUS),

@@ -119,6 +119,9 @@ fn known_answers() {
             r#"{"title":"Not Found Error","type":"https://api.x.com/2/problems/resource-not-found"}"#,
             ("refused", "not_found"),
         ),
+        (404, "<html>nginx</html>", ("unknown", "edge_blocked")),
+        (400, "<html>Bad Request", ("unknown", "edge_blocked")),
+        (405, "Not allowed", ("unknown", "edge_blocked")),
         (408, "", ("unknown", "timeout")),
         (
             429,
@@ -146,6 +149,20 @@ fn known_answers() {
     ];
     for (status, body, expected) in rows {
         assert_eq!(read(*status, body), *expected, "{status} {body}");
+    }
+}
+
+/// Its words could be any: a duplicate, which is to be looked for, or a limit.
+#[test]
+fn a_refusal_that_was_cut_off_is_not_understood() {
+    for status in [400, 403, 404] {
+        let mut answer = answer(status, &[], r#"{"title":"Forbidden","det"#);
+        answer.complete = false;
+        let failure = classify(&answer, &[], 0);
+        assert!(
+            matches!(&failure, Failure::Unknown(unknown) if unknown.code == "connection_lost"),
+            "{failure:?}"
+        );
     }
 }
 

@@ -81,6 +81,18 @@ impl CallError {
         }
     }
 
+    /// Seconds before another try is worth it, when X said so. `now` in unix seconds.
+    #[must_use]
+    pub fn retry_after(&self, now: i64) -> Option<u64> {
+        match self {
+            Self::RateLimited(limited) => {
+                u64::try_from(limited.until?.saturating_sub(now).max(0)).ok()
+            }
+            Self::Unknown(unknown) => unknown.retry_after,
+            _ => None,
+        }
+    }
+
     /// The HTTP status, when there was an answer.
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {

@@ -6,6 +6,8 @@
 //! stands for any way in which its target may have been written.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
+use idna::punycode;
+use percent_encoding::{CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::post::{Entities, Post, UrlEntity};
 
@@ -45,7 +47,7 @@ pub fn matches_text(
 ) -> bool {
     let intended = normalize(intended_text);
     let urls = entities.map_or(&[][..], |entities| &entities.urls);
-    let (template, links) = template(published_text, urls);
+    let (template, links) = template(&intended, published_text, urls);
     // Entities are unescaped, but a text that came unescaped may spell one out itself.
     let decoded = without_entities(&template);
     [decoded.as_str(), template.as_str()].iter().any(|form| {
@@ -72,8 +74,8 @@ fn without_entities(text: &str) -> String {
 }
 
 /// The published text with [`LINK`] in the place of each link, and the links in order. The links
-/// of attached media are left out.
-fn template<'a>(text: &str, urls: &'a [UrlEntity]) -> (String, Vec<&'a UrlEntity>) {
+/// of attached media are left out, unless the intended text has them: people write such links, too.
+fn template<'a>(intended: &str, text: &str, urls: &'a [UrlEntity]) -> (String, Vec<&'a UrlEntity>) {
     let mut rest: &str = text;
     let mut template = String::with_capacity(text.len());
     let mut links = Vec::new();
@@ -84,7 +86,7 @@ fn template<'a>(text: &str, urls: &'a [UrlEntity]) -> (String, Vec<&'a UrlEntity
             .filter(|entity| !entity.url.is_empty() && rest.starts_with(&entity.url))
             .max_by_key(|entity| entity.url.len());
         if let Some(entity) = here {
-            if !is_media(entity) {
+            if !is_media(entity, intended) {
                 template.push(LINK);
                 links.push(entity);
             }
@@ -101,15 +103,39 @@ fn template<'a>(text: &str, urls: &'a [UrlEntity]) -> (String, Vec<&'a UrlEntity
     (template, links)
 }
 
-/// The link that X appends for a picture leads to the post itself.
-fn is_media(entity: &UrlEntity) -> bool {
-    entity.media_key.is_some()
-        || entity.expanded_url.as_deref().is_some_and(|url| {
-            let own = ["https://x.com/", "https://twitter.com/"]
-                .iter()
-                .any(|host| url.starts_with(host));
-            own && url.contains("/status/") && (url.contains("/photo/") || url.contains("/video/"))
-        })
+/// The link that X appends for a picture leads to the post itself. One that looks like it and stands
+/// in the intended text was written there.
+fn is_media(entity: &UrlEntity, intended: &str) -> bool {
+    if entity.media_key.is_some() {
+        return true;
+    }
+    let looks_like_it = entity.expanded_url.as_deref().is_some_and(|url| {
+        is_of_x(url)
+            && url.contains("/status/")
+            && (url.contains("/photo/") || url.contains("/video/"))
+    });
+    looks_like_it && !is_written(entity, intended)
+}
+
+/// Whether a text has this link in any spelling.
+fn is_written(entity: &UrlEntity, text: &str) -> bool {
+    let ways = spellings(entity);
+    text.char_indices()
+        .any(|(at, _)| ways.iter().any(|way| begins_with(text, at, way)))
+}
+
+/// X's hosts, under which the same posts are found.
+const OWN_HOSTS: [&str; 2] = ["x.com/", "twitter.com/"];
+
+fn is_of_x(url: &str) -> bool {
+    let bare = without_scheme(url);
+    OWN_HOSTS.iter().any(|host| bare.starts_with(host))
+}
+
+fn without_scheme(url: &str) -> &str {
+    url.strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))
+        .unwrap_or(url)
 }
 
 /// The text without its first mention, without its first two, and so on.
@@ -135,13 +161,16 @@ fn fits(intended: &str, template: &str, links: &[&UrlEntity]) -> bool {
                 return false;
             };
             let written = spellings(link);
+            let is_known = link.expanded_url.is_some() || link.display_url.is_some();
             reached = reached
                 .into_iter()
                 .flat_map(|at| {
-                    written
+                    let known = written
                         .iter()
                         .filter(move |way| begins_with(intended, at, way))
-                        .map(move |way| at + way.len())
+                        .map(move |way| at + way.len());
+                    let any = (!is_known).then(|| any_link(intended, at));
+                    known.chain(any.into_iter().flatten())
                 })
                 .collect();
             reached.sort_unstable();
@@ -172,8 +201,20 @@ fn begins_with(text: &str, at: usize, way: &str) -> bool {
         && part(path, way.len()) == way.get(path..)
 }
 
+/// Where a link that begins at `at` may end. X does not always say where a link leads: then whatever
+/// has a dot and no white space may be it, for to take the post for absent would double it.
+fn any_link(text: &str, at: usize) -> impl Iterator<Item = usize> {
+    let rest = text.get(at..).unwrap_or_default();
+    let word = rest.split(' ').next().unwrap_or_default();
+    let first_dot = word.find('.').unwrap_or(word.len());
+    word.char_indices()
+        .map(|(start, character)| start + character.len_utf8())
+        .filter(move |end| *end > first_dot + 1)
+        .map(move |end| at + end)
+}
+
 /// How a person may have written a link: with or without its scheme, with or without the final
-/// slash of a bare host, or as X shows it.
+/// slash of a bare host, as X shows it, with letters as they are or in ASCII.
 fn spellings(link: &UrlEntity) -> Vec<String> {
     let mut ways = vec![link.url.clone()];
     for target in [&link.expanded_url, &link.display_url]
@@ -181,18 +222,15 @@ fn spellings(link: &UrlEntity) -> Vec<String> {
         .flatten()
     {
         let target = NFC.normalize(target).into_owned();
-        let bare = target
-            .strip_prefix("https://")
-            .or_else(|| target.strip_prefix("http://"))
-            .unwrap_or(&target)
-            .to_owned();
-        for form in [&bare, bare.trim_end_matches('/')] {
-            ways.push(form.to_owned());
-            ways.push(format!("{form}/"));
-            ways.push(format!("http://{form}"));
-            ways.push(format!("https://{form}"));
-            ways.push(format!("http://{form}/"));
-            ways.push(format!("https://{form}/"));
+        for bare in same_place(without_scheme(&target)) {
+            for form in [bare.as_str(), bare.trim_end_matches('/')] {
+                ways.push(form.to_owned());
+                ways.push(format!("{form}/"));
+                ways.push(format!("http://{form}"));
+                ways.push(format!("https://{form}"));
+                ways.push(format!("http://{form}/"));
+                ways.push(format!("https://{form}/"));
+            }
         }
         ways.push(target);
     }
@@ -200,6 +238,52 @@ fn spellings(link: &UrlEntity) -> Vec<String> {
     ways.sort_unstable();
     ways.dedup();
     ways
+}
+
+/// A link without its scheme, and other spellings that lead to the same place: its host in Unicode and
+/// in punycode (RFC 3492), its path with and without percent-encoding (RFC 3986), and X's two hosts.
+fn same_place(bare: &str) -> Vec<String> {
+    let end = bare.find(['/', '?', '#']).unwrap_or(bare.len());
+    let (host, path) = bare.split_at(end);
+    let mut hosts = vec![
+        host.to_owned(),
+        labels(host, |label| {
+            let encoded = label.strip_prefix("xn--")?;
+            punycode::decode_to_string(encoded)
+        }),
+        labels(host, |label| {
+            if label.is_ascii() {
+                return None;
+            }
+            let encoded = punycode::encode_str(&label.to_lowercase())?;
+            Some(format!("xn--{encoded}"))
+        }),
+    ];
+    match host {
+        "x.com" => hosts.push("twitter.com".to_owned()),
+        "twitter.com" => hosts.push("x.com".to_owned()),
+        _ => {}
+    }
+    let mut paths = vec![
+        path.to_owned(),
+        utf8_percent_encode(path, CONTROLS).to_string(),
+    ];
+    if let Ok(decoded) = percent_decode_str(path).decode_utf8() {
+        paths.push(NFC.normalize(&decoded).into_owned());
+    }
+    for list in [&mut hosts, &mut paths] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    let each = |host: String| paths.iter().map(move |path| format!("{host}{path}"));
+    hosts.into_iter().flat_map(each).collect()
+}
+
+/// A host with each label changed for which there is something to change.
+fn labels(host: &str, change: impl Fn(&str) -> Option<String>) -> String {
+    let labels = host.split('.');
+    let changed = labels.map(|label| change(label).unwrap_or_else(|| label.to_owned()));
+    changed.collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

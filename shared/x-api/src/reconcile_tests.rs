@@ -84,6 +84,83 @@ fn the_link_of_a_picture_is_dropped() {
 }
 
 #[test]
+fn a_link_to_a_picture_that_was_written_is_part_of_the_text() {
+    let urls = entities(&[(
+        "https://t.co/abcdefghij",
+        "https://x.com/me/status/1/photo/1",
+        "x.com/me/status/1/photo…",
+    )]);
+    let published = "look https://t.co/abcdefghij";
+    for intended in [
+        "look https://x.com/me/status/1/photo/1",
+        "look x.com/me/status/1/photo/1",
+        "look https://twitter.com/me/status/1/photo/1",
+    ] {
+        assert!(matches_text(intended, published, Some(&urls), false));
+    }
+    let other = "look https://x.com/me/status/2/photo/1";
+    assert!(!matches_text(other, published, Some(&urls), false));
+    // One was written, another is the attached picture's.
+    let urls: Entities = serde_json::from_value(json!({"urls": [
+        {"url": "https://t.co/aaaaaaaaaa", "expanded_url": "https://x.com/me/status/1/photo/1"},
+        {"url": "https://t.co/bbbbbbbbbb", "expanded_url": "https://x.com/me/status/9/photo/1",
+            "media_key": "3_9"},
+    ]}))
+    .unwrap();
+    assert!(matches_text(
+        "look x.com/me/status/1/photo/1",
+        "look https://t.co/aaaaaaaaaa https://t.co/bbbbbbbbbb",
+        Some(&urls),
+        false
+    ));
+}
+
+#[test]
+fn a_link_may_come_back_in_another_spelling() {
+    for (intended, expanded) in [
+        (
+            "https://bücher.example/a",
+            "https://xn--bcher-kva.example/a",
+        ),
+        (
+            "https://xn--bcher-kva.example/a",
+            "https://bücher.example/a",
+        ),
+        ("https://a.example/caf\u{e9}", "https://a.example/caf%C3%A9"),
+        ("https://a.example/caf%C3%A9", "https://a.example/caf\u{e9}"),
+        ("bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC"),
+    ] {
+        let urls = entities(&[("https://t.co/abcdefghij", expanded, "…")]);
+        let published = "see https://t.co/abcdefghij now";
+        let intended = format!("see {intended} now");
+        assert!(
+            matches_text(&intended, published, Some(&urls), false),
+            "{intended}: {expanded}"
+        );
+    }
+}
+
+#[test]
+fn a_link_of_unknown_target_may_be_any_link() {
+    let urls: Entities =
+        serde_json::from_value(json!({"urls": [{"url": "https://t.co/abcdefghij"}]})).unwrap();
+    let published = "see https://t.co/abcdefghij, now";
+    for (intended, fits) in [
+        ("see https://example.com/a, now", true),
+        ("see example.com, now", true),
+        ("see nothing, now", false),
+        ("see https://example.com/a and more, now", false),
+        ("see https://example.com/a, later", false),
+    ] {
+        assert_eq!(
+            matches_text(intended, published, Some(&urls), false),
+            fits,
+            "{intended}"
+        );
+    }
+}
+
+#[test]
 fn mentions_before_a_reply_do_not_matter() {
     assert!(matches_text("thanks", "@one @two_2 thanks", None, true));
     assert!(!matches_text("thanks", "@one @two_2 thanks", None, false));

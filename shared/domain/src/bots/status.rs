@@ -89,9 +89,11 @@ pub async fn connected(
     let transaction = db.transaction().await?;
     // Without a word of whose they are, they may be another account's than before.
     write_account(&transaction, bot_id, account.map(known)).await?;
+    // Whoever refreshes the old ones still holds a fencing token: it must not be given out again.
     transaction
         .execute(
-            "DELETE FROM token_refreshes WHERE bot_id = ?",
+            "UPDATE token_refreshes SET fencing_token = fencing_token + 1, leased_until = 0,
+                failures = 0, not_before = 0 WHERE bot_id = ?",
             params![bot_id],
         )
         .await?;
@@ -235,7 +237,7 @@ fn known<'a>((id, handle, version): (&'a str, &'a str, i64)) -> (&'a str, &'a st
     (id, handle, Some(version))
 }
 
-/// Id, handle, and the credentials' version of which X said it.
+/// Id, handle, and the credentials' version of which X said it. A limit of X holds for one account.
 async fn write_account(
     transaction: &Transaction,
     bot_id: &str,
@@ -249,7 +251,8 @@ async fn write_account(
         .execute(
             "UPDATE bots SET x_user_id = ?2, handle = ?3, account_version = ?5,
                 version = version + (x_user_id IS NOT ?2 OR handle IS NOT ?3),
-                updated_at = iif(x_user_id IS NOT ?2 OR handle IS NOT ?3, ?4, updated_at)
+                updated_at = iif(x_user_id IS NOT ?2 OR handle IS NOT ?3, ?4, updated_at),
+                rate_limited_until = iif(x_user_id IS NOT ?2, 0, rate_limited_until)
              WHERE bot_id = ?1 AND deleted_at IS NULL",
             params![
                 bot_id,

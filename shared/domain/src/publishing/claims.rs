@@ -3,13 +3,16 @@
 use serde_json::json;
 use vivesphere_db::{Database, Row, Transaction, params};
 
-use super::{Claimed, Effect, Outcome, Rules, outcomes};
+use super::doubts::NOTED;
+use super::{Claimed, Effect, Outcome, Rules, Standing, outcomes};
 use crate::counters::{self, Count, Counter};
+use crate::post_state::PostState;
 use crate::settings::PublishingWindows;
 use crate::time_zone::Zone;
 use crate::{Actor, Error, Instant, audit};
 
 const DAY_MILLISECONDS: i64 = 86_400_000;
+const WORKER_LOST: &str = "the worker stopped before it wrote the outcome";
 
 /// Calls whose worker died: nobody knows their outcome. Gives back how many there were.
 ///
@@ -40,40 +43,37 @@ pub async fn recover(
         let row: Option<Row> = transaction
             .query_optional(
                 "SELECT (SELECT max(started_at) FROM attempts WHERE post_id = ?1
-                    AND ended_at IS NULL) FROM posts
+                    AND ended_at IS NULL), leased_until, bot_id FROM posts
                  WHERE post_id = ?1 AND state = 'publishing' AND leased_until < ?2",
                 params![post_id.as_str(), now],
             )
             .await?;
         let Some(row) = row else { continue };
         let started: i64 = row.get_optional(0)?.unwrap_or(now);
+        let leased_until: i64 = row.get(1)?;
         transaction
             .execute(
                 "UPDATE attempts SET ended_at = ?2, outcome = 'unknown', code = 'worker_lost',
-                    detail = 'the worker stopped before it wrote the outcome'
+                    detail = ?3
                  WHERE post_id = ?1 AND ended_at IS NULL",
-                params![post_id.as_str(), now],
+                params![post_id.as_str(), now, WORKER_LOST],
             )
             .await?;
-        // The call may still be under way until its own timeout.
-        let at = now.max(started + request_timeout_milliseconds + reconcile_delay_milliseconds);
-        transaction
-            .execute(
-                "UPDATE posts SET state = 'outcome_unknown', next_attempt_at = ?2,
-                    leased_until = 0, version = version + 1, updated_at = ?3
-                 WHERE post_id = ?1",
-                params![post_id.as_str(), at, now],
-            )
-            .await?;
-        let detail = json!({"code": "worker_lost"});
-        audit::record(
-            &transaction,
-            actor,
-            "post.outcome_unknown",
-            &post_id,
-            &detail,
-        )
-        .await?;
+        // The call may still be under way until its own timeout, which may begin late in the lease.
+        let last = leased_until.max(started + request_timeout_milliseconds);
+        let at = now.max(last + reconcile_delay_milliseconds);
+        let outcome = Outcome {
+            name: "unknown",
+            http_status: None,
+            code: "worker_lost".to_owned(),
+            detail: WORKER_LOST.to_owned(),
+            effect: Effect::LookAt(Instant::from_unix_millis(at)),
+            allowances: Vec::new(),
+            posts_read: 0,
+        };
+        let bot_id = row.text(2)?;
+        let part = (post_id.as_str(), bot_id.as_str(), 0);
+        outcomes::apply(&transaction, actor, PostState::Publishing, part, &outcome).await?;
         recovered += 1;
     }
     let lost = u64::try_from(recovered).unwrap_or(0);
@@ -184,7 +184,8 @@ async fn claim_one(
 ) -> Result<Option<Claimed>, Error> {
     let row: Option<Row> = transaction
         .query_optional(
-            "SELECT p.bot_id, p.fencing_token + 1, n.position, n.text,
+            &format!(
+                "SELECT p.bot_id, p.fencing_token + 1, n.position, n.text,
                 (SELECT x_post_id FROM post_parts WHERE post_id = p.post_id
                     AND position = n.position - 1),
                 p.attempts_spent,
@@ -193,12 +194,16 @@ async fn claim_one(
                 (SELECT count(*) FROM post_metrics WHERE bot_id = p.bot_id AND published_at > ?2),
                 (SELECT min(published_at) FROM post_metrics WHERE bot_id = p.bot_id
                     AND published_at > ?2),
-                coalesce((SELECT version FROM botdata WHERE bot_id = p.bot_id), 0)
+                coalesce((SELECT version FROM botdata WHERE bot_id = p.bot_id), 0),
+                iif(b.account_version = (SELECT version FROM botdata WHERE bot_id = p.bot_id),
+                    b.x_user_id, NULL),
+                {NOTED}
              FROM posts p JOIN bots b ON b.bot_id = p.bot_id
                 JOIN post_parts n ON n.post_id = p.post_id AND n.position =
                     (SELECT min(position) FROM post_parts WHERE post_id = p.post_id
                         AND x_post_id IS NULL)
-             WHERE p.post_id = ?1",
+             WHERE p.post_id = ?1"
+            ),
             params![post_id, now.unix_millis() - DAY_MILLISECONDS],
         )
         .await?;
@@ -217,21 +222,23 @@ async fn claim_one(
     };
     transaction
         .execute(
-            "INSERT INTO attempts (post_id, number, bot_id, position, fencing_token, started_at)
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO attempts (post_id, number, bot_id, position, fencing_token, started_at,
+                x_user_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
             params![
                 post_id,
                 claimed.attempt,
                 claimed.bot_id.as_str(),
                 claimed.position,
                 claimed.fencing_token,
-                now.unix_millis()
+                now.unix_millis(),
+                row.text_optional(11)?
             ],
         )
         .await?;
     transaction
         .execute(
             "UPDATE posts SET state = 'publishing', fencing_token = ?2, leased_until = ?3,
+                reconciliations = 0, look_failures = 0, look_on_any_account = 0,
                 version = version + 1, updated_at = ?4 WHERE post_id = ?1",
             params![
                 post_id,
@@ -249,24 +256,95 @@ async fn claim_one(
         &json!({"attempt": claimed.attempt}),
     )
     .await?;
-    if row.get::<i64>(8)? >= row.get::<i64>(7)?.min(rules.daily_post_limit) {
-        let oldest: i64 = row.get_optional(9)?.unwrap_or_else(|| now.unix_millis());
-        let free = Instant::from_unix_millis(oldest + DAY_MILLISECONDS);
-        let outcome = Outcome {
-            name: "deferred",
-            http_status: None,
-            code: "daily_post_limit".to_owned(),
-            detail: "the bot has reached its limit of posts in 24 hours".to_owned(),
-            effect: Effect::Again {
-                at: free,
-                spent: false,
-            },
-            allowances: Vec::new(),
-            posts_read: 0,
-        };
+    let at_once = match row.text_optional(12)? {
+        Some(x_post_id) => Some(noted(x_post_id)),
+        None if row.get::<i64>(8)? >= row.get::<i64>(7)?.min(rules.daily_post_limit) => {
+            let oldest: i64 = row.get_optional(9)?.unwrap_or_else(|| now.unix_millis());
+            Some(day_is_full(Instant::from_unix_millis(
+                oldest + DAY_MILLISECONDS,
+            )))
+        }
+        None => None,
+    };
+    if let Some(outcome) = at_once {
         let count = outcomes::write(transaction, actor, &claimed, &outcome).await?;
         counters::add_in(transaction, &[count]).await?;
         return Ok(None);
     }
     Ok(Some(claimed))
+}
+
+/// A worker that had lost its lease sent this part, and has said so since: it is not sent again. That
+/// worker has counted its price.
+fn noted(x_post_id: String) -> Outcome {
+    Outcome {
+        name: "sent",
+        http_status: None,
+        code: "reconciled".to_owned(),
+        detail: "an earlier call was carried out".to_owned(),
+        effect: Effect::Sent(x_post_id),
+        allowances: Vec::new(),
+        posts_read: 0,
+    }
+}
+
+fn day_is_full(free: Instant) -> Outcome {
+    Outcome {
+        name: "deferred",
+        http_status: None,
+        code: "daily_post_limit".to_owned(),
+        detail: "the bot has reached its limit of posts in 24 hours".to_owned(),
+        effect: Effect::Again {
+            at: free,
+            spent: false,
+        },
+        allowances: Vec::new(),
+        posts_read: 0,
+    }
+}
+
+/// Whether a claimed call may be made now, some time after it was claimed, for this account; notes the
+/// account with the attempt, so that it is looked for nowhere else.
+///
+/// # Errors
+/// Storage.
+pub async fn standing(
+    db: &Database,
+    claimed: &Claimed,
+    x_user_id: &str,
+) -> Result<Standing, Error> {
+    let row: Option<Row> = db
+        .query_optional(
+            "SELECT b.status = 'active' AND b.deleted_at IS NULL, a.x_user_id IS ?4
+             FROM posts p JOIN bots b ON b.bot_id = p.bot_id
+                JOIN attempts a ON a.post_id = p.post_id AND a.number = ?3
+             WHERE p.post_id = ?1 AND p.fencing_token = ?2 AND p.state = 'publishing'",
+            params![
+                claimed.post_id.as_str(),
+                claimed.fencing_token,
+                claimed.attempt,
+                x_user_id
+            ],
+        )
+        .await?;
+    let Some(row) = row else {
+        return Ok(Standing::Lost);
+    };
+    if row.get::<i64>(0)? == 0 {
+        return Ok(Standing::BotStopped);
+    }
+    if row.get::<i64>(1)? == 0 {
+        db.execute(
+            "UPDATE attempts SET x_user_id = ?4
+             WHERE post_id = ?1 AND number = ?2 AND fencing_token = ?3",
+            params![
+                claimed.post_id.as_str(),
+                claimed.attempt,
+                claimed.fencing_token,
+                x_user_id
+            ],
+        )
+        .await?;
+    }
+    Ok(Standing::Ready)
 }

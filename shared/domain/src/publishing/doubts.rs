@@ -8,10 +8,21 @@ use crate::post_state::PostState;
 use crate::x_spending::{self, Purpose, Spent, price};
 use crate::{Actor, Error, Instant};
 
-/// How often a post is looked for before a person has to decide.
-const RECONCILIATIONS: i64 = 10;
+/// How often the timeline is read without an answer before a person has to decide.
+const RECONCILIATIONS: u32 = 10;
 
-/// Takes the posts that are to be looked for now.
+/// X's id of a part `n` of a post `p` that a worker without a lease has noted, unless it is another
+/// part's by now.
+pub(super) const NOTED: &str = "(SELECT a.x_post_id FROM attempts a
+    WHERE a.post_id = p.post_id AND a.position = n.position AND a.x_post_id IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM post_parts o JOIN posts q ON q.post_id = o.post_id
+            WHERE q.bot_id = p.bot_id AND o.x_post_id = a.x_post_id) LIMIT 1)";
+
+/// An attempt after which a part may be on X: the others say that it is not.
+const MAY_BE_THERE: &str = "(outcome IS NULL OR outcome = 'unknown' OR code = 'duplicate_content')";
+
+/// Takes the posts that are to be looked for now. While another post of the bot is being sent, its own
+/// id on X is not known yet: if it says the same, it would be taken for the one in doubt.
 ///
 /// # Errors
 /// Storage.
@@ -25,6 +36,8 @@ pub async fn claim_doubts(
         WHERE p.state IN ('publishing', 'outcome_unknown') AND p.state = 'outcome_unknown'
             AND p.next_attempt_at <= ?1 AND p.leased_until <= ?1
             AND b.status = 'active' AND b.deleted_at IS NULL AND b.rate_limited_until <= ?1
+            AND NOT EXISTS (SELECT 1 FROM posts q WHERE q.bot_id = p.bot_id
+                AND q.state IN ('publishing', 'outcome_unknown') AND q.state = 'publishing')
         ORDER BY p.next_attempt_at LIMIT ?2";
     let now = Instant::now();
     let limit = i64::try_from(limit).unwrap_or(1);
@@ -49,21 +62,28 @@ pub async fn claim_doubts(
             .await?;
         let doubt: Option<Doubt> = transaction
             .query_optional(
-                "SELECT p.post_id, p.bot_id, p.fencing_token, n.position, n.text,
-                    (SELECT min(started_at) FROM attempts WHERE post_id = p.post_id
-                        AND position = n.position),
-                    (SELECT x_post_id FROM attempts WHERE post_id = p.post_id
-                        AND position = n.position AND x_post_id IS NOT NULL LIMIT 1),
+                &format!(
+                    "SELECT p.post_id, p.bot_id, p.fencing_token, n.position, n.text,
+                    coalesce((SELECT min(started_at) FROM attempts WHERE post_id = p.post_id
+                            AND position = n.position AND {MAY_BE_THERE}),
+                        (SELECT min(started_at) FROM attempts WHERE post_id = p.post_id
+                            AND position = n.position)),
+                    {NOTED},
                     (SELECT code FROM attempts WHERE post_id = p.post_id
                         ORDER BY number DESC LIMIT 1),
                     p.attempts_spent, p.reconciliations,
                     (SELECT x_post_id FROM post_parts WHERE post_id = p.post_id
                         AND position = n.position - 1),
-                    coalesce((SELECT version FROM botdata WHERE bot_id = p.bot_id), 0)
+                    coalesce((SELECT version FROM botdata WHERE bot_id = p.bot_id), 0),
+                    iif(p.look_on_any_account, NULL, (SELECT x_user_id FROM attempts
+                        WHERE post_id = p.post_id AND position = n.position AND {MAY_BE_THERE}
+                        ORDER BY number DESC LIMIT 1)),
+                    p.leased_until, p.look_failures
                  FROM posts p JOIN post_parts n ON n.post_id = p.post_id AND n.position =
                     (SELECT min(position) FROM post_parts WHERE post_id = p.post_id
                         AND x_post_id IS NULL)
-                 WHERE p.post_id = ?",
+                 WHERE p.post_id = ?"
+                ),
                 params![post_id.as_str()],
             )
             .await?;
@@ -88,6 +108,9 @@ impl FromRow for Doubt {
             reconciliations: row.get(9)?,
             in_reply_to: row.text_optional(10)?,
             credentials_version: row.get(11)?,
+            x_user_id: row.text_optional(12)?,
+            leased_until: Instant::from_unix_millis(row.get(13)?),
+            failures: row.get(14)?,
         })
     }
 }
@@ -123,10 +146,22 @@ async fn or_adopted_meanwhile(
         name: "unknown",
         code: "found_for_another".to_owned(),
         detail: "what was found is another post that says the same".to_owned(),
-        effect: Effect::LookAt(Instant::now()),
+        effect: Effect::Inconclusive(Instant::now()),
         allowances: Vec::new(),
         ..outcome.clone()
     }))
+}
+
+/// After the last reading that does not tell: it no longer holds up the bot; a person looks at the
+/// account and decides.
+fn or_given_up(doubt: &Doubt, outcome: &Outcome) -> Option<Outcome> {
+    let last = doubt.reconciliations + 1 >= RECONCILIATIONS
+        && matches!(outcome.effect, Effect::Inconclusive(_));
+    last.then(|| Outcome {
+        code: "reconcile_failed".to_owned(),
+        effect: Effect::GiveUp,
+        ..outcome.clone()
+    })
 }
 
 /// Writes what looking for a post has found.
@@ -152,14 +187,19 @@ pub async fn settle(
     }
     let meanwhile = or_adopted_meanwhile(&transaction, doubt, outcome).await?;
     let outcome = meanwhile.as_ref().unwrap_or(outcome);
-    if let Effect::LookAt(_) = outcome.effect {
-        transaction
-            .execute(
-                "UPDATE posts SET reconciliations = reconciliations + 1 WHERE post_id = ?",
-                params![doubt.post_id.as_str()],
-            )
-            .await?;
-    }
+    let at_last = or_given_up(doubt, outcome);
+    let outcome = at_last.as_ref().unwrap_or(outcome);
+    transaction
+        .execute(
+            "UPDATE posts SET reconciliations = reconciliations + ?2,
+                look_failures = look_failures + ?3 WHERE post_id = ?1",
+            params![
+                doubt.post_id.as_str(),
+                i64::from(matches!(outcome.effect, Effect::Inconclusive(_))),
+                i64::from(matches!(outcome.effect, Effect::CouldNotLook(_)))
+            ],
+        )
+        .await?;
     outcomes::apply(
         &transaction,
         actor,
@@ -168,18 +208,6 @@ pub async fn settle(
         outcome,
     )
     .await?;
-    if i64::from(doubt.reconciliations) + 1 >= RECONCILIATIONS
-        && matches!(outcome.effect, Effect::LookAt(_))
-    {
-        // It no longer holds up the bot; a person looks at the account and decides.
-        transaction
-            .execute(
-                "UPDATE posts SET next_attempt_at = NULL, failure_code = 'reconcile_failed',
-                    failure_detail = ?2 WHERE post_id = ?1",
-                params![doubt.post_id.as_str(), outcome.detail.as_str()],
-            )
-            .await?;
-    }
     count(&transaction, doubt, outcome).await?;
     transaction.commit().await?;
     Ok(())
@@ -190,8 +218,8 @@ pub async fn settle(
 async fn count(transaction: &Transaction, doubt: &Doubt, outcome: &Outcome) -> Result<(), Error> {
     let result = match outcome.effect {
         Effect::Sent(_) => "found",
-        Effect::LookAt(_) => "unclear",
-        _ => "absent",
+        Effect::Failed | Effect::Again { .. } => "absent",
+        _ => "unclear",
     };
     let count = Count::one(Counter::Reconciliations, result);
     counters::add_in(transaction, &[count]).await?;

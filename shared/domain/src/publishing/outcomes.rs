@@ -61,11 +61,15 @@ pub(super) async fn write(
         Effect::Sent(id) => Some(id.as_str()),
         _ => None,
     };
-    // Also without the lease: an id that is known must be found by whoever looks for it.
+    // Also without the lease: an id that is known must be found by whoever looks for it. Of a text that
+    // was replaced since it is not the id.
     let milliseconds: Option<i64> = transaction
         .query_optional(
             "UPDATE attempts SET ended_at = ?3, outcome = ?4, http_status = ?5, code = ?6,
-                detail = ?7, x_post_id = ?8 WHERE post_id = ?1 AND number = ?2
+                detail = ?7,
+                x_post_id = iif((SELECT text FROM post_parts WHERE post_id = ?1
+                    AND position = attempts.position) = ?10, ?8, NULL)
+             WHERE post_id = ?1 AND number = ?2 AND fencing_token = ?9
              RETURNING ended_at - started_at",
             params![
                 claimed.post_id.as_str(),
@@ -75,7 +79,9 @@ pub(super) async fn write(
                 outcome.http_status,
                 outcome.code.as_str(),
                 outcome.detail.as_str(),
-                x_post_id
+                x_post_id,
+                claimed.fencing_token,
+                claimed.text.as_str()
             ],
         )
         .await?;
@@ -94,10 +100,52 @@ pub(super) async fn write(
             outcome,
         )
         .await?;
+        fold(transaction, claimed, outcome, now).await?;
     }
     let microseconds = u64::try_from(milliseconds.unwrap_or(0)).unwrap_or(0) * 1000;
     let labels = format!("{} {}", outcome.name, outcome.code);
     Ok(Count::timed(Counter::Attempts, labels, microseconds))
+}
+
+/// What is put off for the same reason as the time before, and never reached X, is one row: a refused
+/// token is asked for again and again for days.
+async fn fold(
+    transaction: &Transaction,
+    claimed: &Claimed,
+    outcome: &Outcome,
+    now: i64,
+) -> Result<(), Error> {
+    if outcome.name != "deferred" || outcome.http_status.is_some() {
+        return Ok(());
+    }
+    let before: Option<i64> = transaction
+        .query_optional(
+            "UPDATE attempts SET ended_at = ?5, detail = ?6
+             WHERE post_id = ?1 AND number = ?2 - 1 AND position = ?3 AND outcome = 'deferred'
+                AND http_status IS NULL AND code = ?4 RETURNING number",
+            params![
+                claimed.post_id.as_str(),
+                claimed.attempt,
+                claimed.position,
+                outcome.code.as_str(),
+                now,
+                outcome.detail.as_str()
+            ],
+        )
+        .await?;
+    if before.is_some() {
+        transaction
+            .execute(
+                "DELETE FROM attempts WHERE post_id = ? AND number = ? AND fencing_token = ?",
+                params![
+                    claimed.post_id.as_str(),
+                    claimed.attempt,
+                    claimed.fencing_token
+                ],
+            )
+            .await?;
+    }
+    Ok(())
 }
 
 /// Changes the post as the effect says, from the state it is in: `publishing` after a call,
@@ -129,11 +177,16 @@ pub(super) async fn apply(
             let event = either(PostEvent::Deferred, PostEvent::ReconciledAbsent);
             (event, Some(at.unix_millis()), i64::from(*spent))
         }
-        Effect::LookAt(at) => (PostEvent::BecameUnknown, Some(at.unix_millis()), 0),
+        Effect::LookAt(at) | Effect::CouldNotLook(at) | Effect::Inconclusive(at) => {
+            (PostEvent::BecameUnknown, Some(at.unix_millis()), 0)
+        }
+        Effect::GiveUp => (PostEvent::BecameUnknown, None, 0),
         Effect::PauseBot => {
             let reason = (outcome.code.as_str(), outcome.detail.as_str());
             bots::stop(transaction, actor, bot_id, "paused", reason).await?;
-            (PostEvent::Deferred, Some(now), 0)
+            // In doubt it stays so, and is due once the bot is resumed.
+            let event = either(PostEvent::Deferred, PostEvent::BecameUnknown);
+            (event, Some(now), 0)
         }
         Effect::BotWaits(until) => {
             transaction
@@ -148,17 +201,28 @@ pub(super) async fn apply(
     let impossible = |error: InvalidTransition| Error::Internal(error.to_string());
     let mut state = next(from, event).map_err(impossible)?;
     let mut next_attempt_at = next_attempt_at;
-    if state == PostState::Scheduled && bots::is_gone(transaction, bot_id).await? {
-        // As what waited when its bot was deleted.
-        state = next(state, PostEvent::Cancel).map_err(impossible)?;
+    let mut reason = (outcome.code.as_str(), outcome.detail.as_str());
+    if matches!(state, PostState::Scheduled | PostState::OutcomeUnknown)
+        && bots::is_gone(transaction, bot_id).await?
+    {
+        // As what waited, or was in doubt, when its bot was deleted.
+        let end = match state {
+            PostState::Scheduled => PostEvent::Cancel,
+            _ => PostEvent::Exhausted,
+        };
+        state = next(state, end).map_err(impossible)?;
         next_attempt_at = None;
+        if state == PostState::Failed {
+            reason = bots::DELETED_IN_DOUBT;
+        }
     }
+    let given_up = outcome.effect == Effect::GiveUp;
     transaction
         .execute(
             "UPDATE posts SET state = ?2, next_attempt_at = ?3,
                 attempts_spent = attempts_spent + ?4, leased_until = 0,
-                failure_code = CASE ?2 WHEN 'failed' THEN ?5 END,
-                failure_detail = CASE ?2 WHEN 'failed' THEN ?6 END,
+                failure_code = iif(?2 = 'failed' OR ?8, ?5, NULL),
+                failure_detail = iif(?2 = 'failed' OR ?8, ?6, NULL),
                 published_at = CASE ?2 WHEN 'published' THEN ?7 ELSE published_at END,
                 version = version + 1, updated_at = ?7 WHERE post_id = ?1",
             params![
@@ -166,21 +230,29 @@ pub(super) async fn apply(
                 state.as_str(),
                 next_attempt_at,
                 spent,
-                outcome.code.as_str(),
-                outcome.detail.as_str(),
-                now
+                reason.0,
+                reason.1,
+                now,
+                i64::from(given_up)
             ],
         )
         .await?;
-    let action = match (state, event) {
-        (PostState::Published, _) => "post.published",
-        (_, PostEvent::PartSent | PostEvent::ReconciledPartFound) => "post.part_published",
-        (PostState::Failed, _) => "post.failed",
-        (PostState::Cancelled, _) => "post.cancelled",
-        (PostState::OutcomeUnknown, _) => "post.outcome_unknown",
+    let mut detail = json!({"code": reason.0});
+    if given_up {
+        detail["given_up"] = json!(true);
+    }
+    let part = matches!(event, PostEvent::PartSent | PostEvent::ReconciledPartFound);
+    if part {
+        audit::record(transaction, actor, "post.part_published", post_id, &detail).await?;
+    }
+    let action = match state {
+        PostState::Published => "post.published",
+        PostState::Failed => "post.failed",
+        PostState::Cancelled => "post.cancelled",
+        PostState::OutcomeUnknown => "post.outcome_unknown",
+        _ if part => return Ok(()),
         _ => "post.deferred",
     };
-    let detail = json!({"code": outcome.code});
     audit::record(transaction, actor, action, post_id, &detail).await?;
     Ok(())
 }
@@ -201,7 +273,7 @@ async fn sent(
         .await?;
     transaction
         .execute(
-            "UPDATE posts SET attempts_spent = 0, reconciliations = 0 WHERE post_id = ?",
+            "UPDATE posts SET attempts_spent = 0, reconciliations = 0, look_failures = 0 WHERE post_id = ?",
             params![post_id],
         )
         .await?;
