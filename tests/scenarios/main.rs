@@ -39,6 +39,7 @@ mod gateway_proxies;
 mod grants;
 mod guide;
 mod health;
+mod imports;
 mod key_rotation;
 mod logs;
 mod logs_queue;
