@@ -34,5 +34,5 @@ pub use fake::{Control, FakeX, NewUser, Options, UserChange};
 pub use faults::{Fault, FaultRule, When};
 pub use limits::{Limit, Limits};
 pub use record::Recorded;
-pub use settings::{Names, Settings};
+pub use settings::{Names, RefreshAnswer, Settings};
 pub use state::{Account, PostedPost};
