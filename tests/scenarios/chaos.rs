@@ -161,6 +161,8 @@ async fn let_time_pass(fake: &FakeX, app: &App) {
         .unwrap();
 }
 
+const UNDER_WAY: &str = "SELECT count(*) FROM posts WHERE state = 'publishing'";
+
 const OPEN: &str = "SELECT count(*) FROM posts WHERE state IN ('scheduled', 'publishing')
     OR (state = 'outcome_unknown' AND next_attempt_at IS NOT NULL)";
 
@@ -273,11 +275,16 @@ async fn every_post_is_published_exactly_once_or_says_what_a_person_must_do() {
         fake.expire_access_tokens_of(&whose.user_id);
         let wait = Duration::from_millis(random.random_range(20..400));
         tokio::time::sleep(wait).await;
+        // Two of three kills wait for a call, however slow the machine; the third takes what comes.
+        let end = Instant::now() + Duration::from_secs(10);
+        while kill % 3 > 0 && app.number(UNDER_WAY) == 0 && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         app.kill();
         for publisher in publishers {
             publisher.abort();
         }
-        if app.number("SELECT count(*) FROM posts WHERE state = 'publishing'") > 0 {
+        if app.number(UNDER_WAY) > 0 {
             found_work += 1;
         }
         let_time_pass(&fake, &app).await;
@@ -291,7 +298,8 @@ async fn every_post_is_published_exactly_once_or_says_what_a_person_must_do() {
     println!("meanwhile X was called: {:?}", fake.counts());
     // A kill that finds nothing under way breaks nothing.
     assert!(found_work >= KILLS / 2, "{found_work}");
-    assert!(left > 0, "the work did not last over all kills");
+    let tenth = i64::try_from(POSTS / 10).unwrap();
+    assert!(left > tenth, "the work did not last over all kills");
 
     // Nobody is killed any more, but X goes on failing until a tenth is left. What a person has to
     // mend is certainly among it, each kind more often than a timeout could hide it.

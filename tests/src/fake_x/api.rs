@@ -10,6 +10,7 @@ use super::authorization::{self, Passed};
 use super::call::{self, Call, Endpoint};
 use super::clock::rfc3339;
 use super::faults::Fault;
+use super::holding;
 use super::posts::{self, Draft};
 use super::problems;
 use super::record::Recorded;
@@ -58,7 +59,7 @@ async fn answer_call(
     }
     match fault {
         Some(Fault::CutBefore) => return reply::cut(),
-        Some(Fault::HeldBefore) => held(shared).await,
+        Some(Fault::HeldBefore) => holding::wait(shared).await,
         _ => {}
     }
     let instead = fault
@@ -72,22 +73,12 @@ async fn answer_call(
         Some(Fault::CutAfter) => reply::cut(),
         Some(Fault::CutInside) => reply::cut_inside(reply),
         Some(Fault::HeldAfter) => {
-            held(shared).await;
+            holding::wait(shared).await;
             reply.into_response()
         }
         Some(fault) => fault.spoil(reply).into_response(),
         None => reply.into_response(),
     }
-}
-
-/// Waits until what is held is let go.
-async fn held(shared: &Shared) {
-    let let_go = shared.lock().let_go;
-    shared.lock().held += 1;
-    while shared.lock().let_go == let_go {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    shared.lock().held -= 1;
 }
 
 fn arrive(shared: &Shared, call: &Call) -> (u64, Option<Fault>) {

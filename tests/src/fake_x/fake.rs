@@ -274,23 +274,6 @@ impl Control {
         self.shared.lock().faults.clear();
     }
 
-    /// How many calls have arrived and are not answered yet, whether or not somebody still waits.
-    #[must_use]
-    pub fn under_way(&self) -> usize {
-        self.shared.lock().under_way
-    }
-
-    /// How many calls are held until they are let go.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.shared.lock().held
-    }
-
-    /// Lets go of every call that is held.
-    pub fn let_go(&self) {
-        self.shared.lock().let_go += 1;
-    }
-
     /// Every token and code that was ever given out, and every verifier that was shown for a code.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {

@@ -17,6 +17,7 @@ mod clock;
 mod control;
 mod fake;
 mod faults;
+mod holding;
 mod limits;
 mod oauth;
 mod posts;

@@ -105,9 +105,9 @@ pub(crate) struct State {
     pub(crate) secrets: Vec<String>,
     /// Calls that have not been answered yet.
     pub(crate) under_way: usize,
-    /// Calls that wait to be let go, and how often those that waited were.
+    /// How many calls were ever held, and how many of them were let go: the first come first.
     pub(crate) held: usize,
-    pub(crate) let_go: u64,
+    pub(crate) let_go: usize,
     pub(crate) windows: Windows,
     pub(crate) faults: Faults,
     pub(crate) record: Record,
