@@ -104,6 +104,11 @@ impl Up {
             .spawn()
             .unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
+        // From here on it is ended, whatever comes.
+        let mut up = Self {
+            child,
+            address: String::new(),
+        };
         let mut said = String::new();
         loop {
             let before = said.len();
@@ -112,8 +117,11 @@ impl Up {
                 "it ended:\n{said}"
             );
             if let Some((_, rest)) = said[before..].split_once("ViveSphere is ready at http://") {
-                let address = rest.split_whitespace().next().unwrap().to_owned();
-                return Self { child, address };
+                rest.split_whitespace()
+                    .next()
+                    .unwrap()
+                    .clone_into(&mut up.address);
+                return up;
             }
         }
     }
