@@ -1,5 +1,5 @@
 //! What the built components ask of whoever runs them: nothing that Spin 4.1 does not offer, and the
-//! scheduler nothing of WASI 0.3, which its cron trigger does not link.
+//! scheduler nothing of WASI 0.3, so that the cron trigger's own process can run it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
