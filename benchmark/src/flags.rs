@@ -25,6 +25,9 @@ pub(crate) struct Flags {
     /// Also time `cargo up` in a clean clone of the last commit (minutes).
     #[arg(long)]
     clean_clone: bool,
+    /// Also time `cargo test` in a clean clone of the last commit (tens of minutes).
+    #[arg(long)]
+    clean_test: bool,
     /// Real Spin, to be measured beside the embedded host.
     #[arg(long, env = "SPIN_BIN", value_name = "FILE")]
     pub(crate) spin: Option<PathBuf>,
@@ -61,6 +64,8 @@ pub(crate) enum Measurement {
     Builds,
     /// `cargo up` in a clean clone (`--clean-clone`).
     CleanClone,
+    /// `cargo test` in a clean clone (`--clean-test`).
+    CleanTest,
 }
 
 impl Flags {
@@ -70,6 +75,7 @@ impl Flags {
             _ if self.only.contains(&measurement) => true,
             Measurement::Builds => self.builds,
             Measurement::CleanClone => self.clean_clone,
+            Measurement::CleanTest => self.clean_test,
             _ => self.only.is_empty(),
         }
     }

@@ -77,6 +77,9 @@ async fn main() -> anyhow::Result<()> {
     if flags.wants(Measurement::CleanClone) {
         builds::in_a_clean_clone(&mut table).await?;
     }
+    if flags.wants(Measurement::CleanTest) {
+        builds::tests_in_a_clean_clone(&mut table).await?;
+    }
     println!("{}", machine::describe(&flags, &cargo::repository()));
     print!("{table}");
     Ok(())

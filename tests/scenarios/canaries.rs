@@ -1,23 +1,118 @@
 //! Secrets are found nowhere: not in the log, not in an answer, not in the database.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::Method;
 use serde_json::json;
+use url::Url;
 use vivesphere_tests::app::App;
+use vivesphere_tests::client::Client;
 use vivesphere_tests::fake_x::{Endpoint, FakeX, Fault};
-use vivesphere_tests::launch::canary;
+use vivesphere_tests::launch::{self, canary};
 
-fn assert_absent(place: &str, bytes: &[u8], secrets: &[(String, String)]) {
-    for (name, secret) in secrets {
-        let needle = secret.as_bytes();
-        let found = bytes
-            .windows(needle.len())
-            .position(|window| window == needle);
-        if let Some(at) = found {
-            let around = &bytes[at.saturating_sub(300)..(at + 100).min(bytes.len())];
-            panic!("{name} is in {place}: {}", String::from_utf8_lossy(around));
+use crate::main_job::authorize;
+
+/// What is searched for, by name.
+type Secrets = Vec<(String, Vec<u8>)>;
+
+/// A secret as text and, where it is a key in base64, as the bytes and the digits that it stands for.
+fn forms(name: &str, secret: &str) -> Secrets {
+    let mut forms = vec![(name.to_owned(), secret.as_bytes().to_vec())];
+    if let Ok(key) = BASE64_STANDARD.decode(secret)
+        && key.len() == 32
+    {
+        let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let plain = secret.trim_end_matches('=');
+        let for_urls = plain.replace('+', "-").replace('/', "_");
+        forms.push((format!("{name} without padding"), plain.into()));
+        forms.push((format!("{name} for URLs"), for_urls.into()));
+        forms.push((format!("{name} in capitals"), digits.to_uppercase().into()));
+        forms.push((format!("{name} in hexadecimal"), digits.into()));
+        forms.push((format!("{name} as bytes"), key));
+    }
+    forms
+}
+
+/// How much of a secret's end is looked for first.
+const END: usize = 8;
+
+/// The first secret among the bytes, and where it ends.
+fn first_of<'a>(secrets: &'a Secrets, bytes: &[u8]) -> Option<(&'a str, usize)> {
+    // One pass over what may be megabytes, whatever the number of secrets.
+    let mut ends: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (index, (name, secret)) in secrets.iter().enumerate() {
+        assert!(secret.len() >= END, "{name} is too short to be found");
+        let end = &secret[secret.len() - END..];
+        ends.entry(end).or_default().push(index);
+    }
+    for (at, window) in bytes.windows(END).enumerate() {
+        for index in ends.get(window).into_iter().flatten() {
+            let (name, secret) = &secrets[*index];
+            if bytes[..at + END].ends_with(secret) {
+                return Some((name, at + END));
+            }
         }
     }
+    None
+}
+
+fn assert_absent(place: &str, bytes: &[u8], secrets: &Secrets) {
+    if let Some((name, at)) = first_of(secrets, bytes) {
+        let around = &bytes[at.saturating_sub(400)..(at + 100).min(bytes.len())];
+        panic!("{name} is in {place}: {}", String::from_utf8_lossy(around));
+    }
+}
+
+/// Searches every file of the state directory, in its folders too; gives how many there are.
+fn assert_absent_below(folder: &Path, secrets: &Secrets) -> usize {
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files += assert_absent_below(&path, secrets);
+        } else {
+            files += 1;
+            let bytes = std::fs::read(&path).unwrap();
+            assert_absent(&path.display().to_string(), &bytes, secrets);
+        }
+    }
+    files
+}
+
+#[test]
+fn what_is_there_is_found_in_every_form() {
+    let key = launch::key();
+    let secrets = forms("a key", &key);
+    assert_eq!(secrets.len(), 6);
+    for (name, secret) in &secrets {
+        let mut bytes = vec![0; 1000];
+        bytes.extend(secret);
+        // At the very end, and with something behind it.
+        assert!(first_of(&secrets, &bytes).is_some(), "{name}");
+        bytes.extend([0; 1000]);
+        assert!(first_of(&secrets, &bytes).is_some(), "{name}");
+        bytes.remove(1000 + secret.len() / 2);
+        assert_eq!(first_of(&secrets, &bytes), None, "{name}");
+    }
+    let place = tempfile::tempdir().unwrap();
+    let below = place.path().join("one/two");
+    std::fs::create_dir_all(&below).unwrap();
+    std::fs::write(below.join("file"), "nothing").unwrap();
+    assert_eq!(assert_absent_below(place.path(), &secrets), 1);
+}
+
+/// Connects a bot to its account, with its owner's consent; gives the state that it was done under.
+async fn connect(app: &App, owner: &Client, bot_id: &str) -> String {
+    let back = authorize(owner, bot_id).await;
+    let connected = app.anonymous().get(&back).await.json(200);
+    assert_eq!(connected["status"], "active", "{connected}");
+    let back: Url = back.parse().unwrap();
+    let state = back.query_pairs().find(|(name, _)| name == "state");
+    state.unwrap().1.into_owned()
 }
 
 #[tokio::test]
@@ -29,14 +124,15 @@ async fn no_secret_is_in_the_log_an_answer_or_the_database() {
     let mut app = App::builder().x(&fake).cron(true).start().await;
     let admin = app.admin().await;
     let operator = app.user(&admin, &["operator"]).await;
-    let mut secrets: Vec<(String, String)> = app
-        .secrets()
-        .into_iter()
-        .enumerate()
-        .map(|(number, secret)| (format!("variable {number}"), secret))
-        .collect();
-    assert!(secrets.iter().any(|(_, secret)| *secret == client_secret));
-    let mut keep = |name: &str, secret: &str| secrets.push((name.to_owned(), secret.to_owned()));
+    assert!(app.secrets().contains(&client_secret));
+    let mut secrets = Secrets::new();
+    let variables = |app: &App| {
+        let all = app.secrets().into_iter().enumerate();
+        all.flat_map(|(number, secret)| forms(&format!("variable {number}"), &secret))
+            .collect::<Secrets>()
+    };
+    secrets.extend(variables(&app));
+    let mut keep = |name: &str, secret: &str| secrets.extend(forms(name, secret));
     keep("a password", &operator.password);
     keep("an access token of X", &account.access_token);
     keep("a refresh token of X", &account.refresh_token);
@@ -119,7 +215,7 @@ async fn no_secret_is_in_the_log_an_answer_or_the_database() {
     let new = json!({"name": "program", "scopes": ["bots:read"]});
     let make = async || {
         operator
-            .send(reqwest::Method::POST, "/api/v1/access-keys", |request| {
+            .send(Method::POST, "/api/v1/access-keys", |request| {
                 request.header("idempotency-key", "once").json(&new)
             })
             .await
@@ -146,7 +242,7 @@ async fn no_secret_is_in_the_log_an_answer_or_the_database() {
     ];
     let granted = app
         .anonymous()
-        .send(reqwest::Method::POST, "/api/v1/auth/token", |request| {
+        .send(Method::POST, "/api/v1/auth/token", |request| {
             request.form(&fields)
         })
         .await
@@ -184,10 +280,35 @@ async fn no_secret_is_in_the_log_an_answer_or_the_database() {
         .schedule(&bot_id, &json!({"text": "refused"}))
         .await;
     app.run_job("publish").await;
-    app.run_job("rotate-keys").await;
+    // The bot's owner connects it again, and X gives new tokens for a code and at a renewal.
+    let state = connect(&app, &operator, &bot_id).await;
+    fake.expire_access_tokens_of(&account.user_id);
+    let post_id = operator
+        .schedule(&bot_id, &json!({"text": "after a new connection"}))
+        .await;
+    app.publish_until(&operator, &post_id, &["published"]).await;
+
+    // Another key for the vault, the old one beside it: what is stored is sealed anew.
+    app.set_variable("vault_key_previous", app.variable("vault_key").to_owned());
+    app.set_variable("vault_key", launch::key());
+    app.restart().await;
+    assert_eq!(app.run_job("rotate-keys").await["remaining"], 0);
     app.run_job("expire").await;
     operator.post_nothing("/api/v1/auth/logout").await.nothing();
     tokio::time::sleep(Duration::from_millis(200)).await;
+
+    secrets.extend(variables(&app));
+    // Whatever X gave out or was shown: tokens, codes, verifiers.
+    let of_x = fake.secrets();
+    for kind in ["fake-code-", "fake-access-", "fake-refresh-"] {
+        let number = of_x.iter().filter(|text| text.starts_with(kind)).count();
+        assert!(number >= 1, "X gave no {kind}");
+    }
+    let verifiers = of_x.iter().filter(|text| !text.starts_with("fake-"));
+    assert_eq!(verifiers.count(), 1);
+    for secret in &of_x {
+        secrets.extend(forms("what X gave or was shown", secret));
+    }
 
     let tokens = [&admin, &operator]
         .map(|client| [client.token.clone().unwrap(), client.refresh_token.clone()]);
@@ -196,27 +317,21 @@ async fn no_secret_is_in_the_log_an_answer_or_the_database() {
     assert_absent("the log", log.as_bytes(), &secrets);
     assert_absent("an answer", app.transcript().as_bytes(), &secrets);
     for token in tokens.into_iter().flatten() {
-        secrets.push(("a token of ours".to_owned(), token));
+        secrets.extend(forms("a token of ours", &token));
     }
-    // These two are shown, once.
+    // These two are shown, once; and where X is to send the browser, which the state is a part of.
     assert_eq!(app.transcript().matches(&access_key).count(), 1);
-    secrets.push(("an access key".to_owned(), access_key));
-    secrets.push(("an access key's secret".to_owned(), secret));
-    secrets.push(("an access key's token".to_owned(), access_token));
+    assert_eq!(app.transcript().matches(&state).count(), 1);
+    secrets.extend(forms("the state of a connection", &state));
+    secrets.extend(forms("an access key", &access_key));
+    secrets.extend(forms("an access key's secret", &secret));
+    secrets.extend(forms("an access key's token", &access_token));
     assert_absent("the log", log.as_bytes(), &secrets);
     for running in [true, false] {
         if !running {
             app.stop().await;
         }
-        let mut files = 0;
-        for file in std::fs::read_dir(app.state_dir()).unwrap() {
-            let file = file.unwrap().path();
-            if file.is_file() {
-                files += 1;
-                let bytes = std::fs::read(&file).unwrap();
-                assert_absent(&file.display().to_string(), &bytes, &secrets);
-            }
-        }
+        let files = assert_absent_below(app.state_dir(), &secrets);
         assert!(files >= 1);
     }
 }

@@ -4,6 +4,8 @@
     reason = "in a test a failed unwrap is the assertion"
 )]
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use vivesphere_tests::fake_x::caller::{Caller, start};
 use vivesphere_tests::fake_x::{Endpoint, FakeX, Fault, FaultRule, Options, Settings, When};
@@ -184,4 +186,42 @@ async fn chance_follows_the_seed_and_rules_can_aim() {
     ] {
         assert_eq!(caller.post(token, text).await.0, expected);
     }
+}
+
+#[tokio::test]
+async fn what_is_held_is_let_go_in_its_order_and_happens_before_or_after() {
+    let (fake, ann, caller) = start().await;
+    for fault in [Fault::HeldBefore, Fault::HeldAfter] {
+        fake.fault_next(Endpoint::CreatePost, 1, fault);
+    }
+    let until = async |held: usize| {
+        while fake.held() != held {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let calls = async {
+        let first = caller.post(&ann.access_token, "held before");
+        let second = async {
+            until(1).await;
+            caller.post(&ann.access_token, "held after").await
+        };
+        tokio::join!(first, second)
+    };
+    let lets_go = async {
+        until(2).await;
+        assert_eq!(fake.under_way(), 2);
+        assert_eq!(fake.post_count(), 1);
+        fake.let_first_go();
+        while fake.post_count() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(fake.held(), 1);
+        fake.let_go();
+    };
+    let ((first, second), ()) = tokio::join!(calls, lets_go);
+    assert_eq!((first.0.as_u16(), second.0.as_u16()), (201, 201));
+    assert_eq!((fake.held(), fake.under_way()), (0, 0));
+    let texts = fake.posts_of(&ann.user_id);
+    let texts: Vec<&str> = texts.iter().map(|post| post.text.as_str()).collect();
+    assert_eq!(texts, ["held after", "held before"]);
 }

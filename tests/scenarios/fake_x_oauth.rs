@@ -11,7 +11,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use vivesphere_tests::fake_x::caller::{Caller, read, start};
-use vivesphere_tests::fake_x::{Endpoint, Fault};
+use vivesphere_tests::fake_x::{Endpoint, Fault, RefreshAnswer};
 
 async fn authorize(caller: &Caller, verifier: &str) -> Vec<(String, String)> {
     let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
@@ -173,4 +173,43 @@ async fn revoking_ends_the_grant() {
     );
     assert_eq!(caller.post(&ann.access_token, "a").await.0, 401);
     assert_eq!(caller.refresh(&ann.refresh_token).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_refresh_that_gives_no_refresh_token_leaves_the_old_one_good() {
+    let (fake, ann, caller) = start().await;
+    for (answer, there, value) in [
+        (RefreshAnswer::WithoutRefreshToken, false, Value::Null),
+        (RefreshAnswer::EmptyRefreshToken, true, json!("")),
+        (RefreshAnswer::NoRefreshToken, true, Value::Null),
+    ] {
+        fake.configure(|settings| settings.refresh_answer = answer);
+        for _ in 0..2 {
+            let (status, body) = caller.refresh(&ann.refresh_token).await;
+            assert_eq!(status, 200, "{answer:?}: {body}");
+            let given = body.as_object().unwrap().get("refresh_token");
+            assert_eq!(given.is_some(), there, "{answer:?}: {body}");
+            assert_eq!(body["refresh_token"], value, "{answer:?}");
+            let access = body["access_token"].as_str().unwrap();
+            let text = format!("with {access}");
+            assert_eq!(caller.post(access, &text).await.0, 201, "{answer:?}");
+        }
+    }
+    let secrets = fake.secrets();
+    assert!(secrets.contains(&ann.access_token) && secrets.contains(&ann.refresh_token));
+}
+
+#[tokio::test]
+async fn the_token_endpoint_refuses_in_its_own_words() {
+    let (fake, ann, caller) = start().await;
+    let refusal = Fault::OauthError {
+        status: 401,
+        error: "invalid_client".to_owned(),
+    };
+    fake.fault_next(Endpoint::Token, 1, refusal);
+    let (status, body) = caller.refresh(&ann.refresh_token).await;
+    assert_eq!(status, 401);
+    assert_eq!(body["error"], "invalid_client");
+    // Nothing was spent.
+    assert_eq!(caller.refresh(&ann.refresh_token).await.0, 200);
 }

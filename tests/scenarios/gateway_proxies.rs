@@ -84,6 +84,37 @@ async fn a_guesser_behind_a_trusted_proxy_locks_nobody_else_out() {
 }
 
 #[tokio::test]
+async fn who_guesses_one_name_from_many_addresses_is_stopped_by_the_name() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let other = app.user(&admin, &[]).await;
+    trust(&app, &admin, json!(["127.0.0.1"])).await;
+    // Ten guesses, each from an address of its own, the name in one case and the other.
+    for number in 0..10 {
+        let name = ["admin", "Admin"][number % 2];
+        let address = format!("203.0.113.{number}");
+        let answer = sign_in(&app, &address, name, "a wrong password").await;
+        answer.problem(401, "invalid_credentials");
+    }
+    assert_eq!(addresses(&app).len(), 10, "{:?}", addresses(&app));
+    // The right password from where nobody has guessed is not looked at any more either.
+    let password = app.variable("bootstrap_admin_password");
+    for address in ["203.0.113.3", "203.0.113.200"] {
+        for name in ["admin", "ADMIN"] {
+            let answer = sign_in(&app, address, name, password).await;
+            answer.problem(429, "too_many_attempts");
+        }
+    }
+    // Nobody else is kept out, not even where the guesses came from; who is signed in stays so.
+    for address in ["203.0.113.3", "203.0.113.200"] {
+        sign_in(&app, address, &other.username, &other.password)
+            .await
+            .json(200);
+    }
+    admin.get("/api/v1/auth/me").await.json(200);
+}
+
+#[tokio::test]
 async fn each_client_behind_a_trusted_proxy_has_a_budget_of_its_own() {
     let app = App::start().await;
     let admin = app.admin().await;

@@ -103,7 +103,7 @@ async fn the_schedule_publishes_by_itself() {
 }
 
 /// Begins to connect a bot, lets the account's owner answer, and gives where X sends the browser.
-async fn authorize(owner: &Client, bot_id: &str) -> String {
+pub(crate) async fn authorize(owner: &Client, bot_id: &str) -> String {
     let path = format!("/api/v1/bots/{bot_id}/connect");
     let begun = owner.post_nothing(&path).await.json(200);
     let page = begun["authorize_url"].as_str().unwrap();

@@ -1,9 +1,13 @@
 //! Migrations: any number of instances and hosts may be the first.
 
+use futures::FutureExt;
 use futures::future::join_all;
 use serde_json::json;
 use vivesphere_tests::app::App;
 use vivesphere_tests::client::Client;
+
+/// How many hosts are the first at once.
+const PROCESSES: usize = 10;
 
 const PATHS: [&str; 5] = [
     "/api/v1/health",
@@ -42,6 +46,65 @@ fn check(app: &App) {
     assert_eq!(keys, 1);
 }
 
+/// What a second run of a migration would leave behind: rows that it inserts, tables of its name.
+fn check_applied_once(app: &App) {
+    check(app);
+    for table in ["log_drain", "audit_head", "trend_upkeep", "collector_stop"] {
+        let rows = format!("SELECT count(*) FROM {table}");
+        assert_eq!(app.number(&rows), 1, "{table}");
+    }
+    // All in one transaction, and in their order.
+    let unordered = "SELECT count(*) FROM schema_migrations one JOIN schema_migrations two
+        ON one.version < two.version AND one.applied_at > two.applied_at";
+    assert_eq!(app.number(unordered), 0);
+    let first_users = "SELECT count(*) FROM users";
+    assert_eq!(app.number(first_users), 1);
+    let broken = "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'";
+    assert_eq!(app.number(broken), 0);
+}
+
+#[tokio::test]
+async fn ten_processes_start_on_an_empty_database_at_once() {
+    let first = App::builder().untouched().start().await;
+    let others = (1..PROCESSES).map(|_| App::builder().beside(&first).untouched().start());
+    let mut all = join_all(others).await;
+    all.insert(0, first);
+    assert_eq!(all.len(), PROCESSES);
+    let untouched = !all[0].state_dir().join("sqlite_db.db").exists()
+        || all[0].number("SELECT count(*) FROM sqlite_master") == 0;
+    assert!(untouched, "the database is not empty");
+
+    // The first request that each of them ever gets, to several of its components, all at once.
+    let clients: Vec<Client> = all.iter().map(App::anonymous).collect();
+    let asked = clients.iter().flat_map(|client| {
+        let password = json!({
+            "username": "admin", "password": all[0].variable("bootstrap_admin_password")
+        });
+        let sign_in = async move { client.post("/api/v1/auth/login", &password).await };
+        let looks = PATHS.map(|path| async move { client.get(path).await });
+        looks
+            .into_iter()
+            .map(FutureExt::boxed)
+            .chain([sign_in.boxed()])
+    });
+    for answer in join_all(asked).await {
+        answer.json(200);
+    }
+    check_applied_once(&all[0]);
+
+    // Each goes on with the same database: what one writes all others read.
+    let admin = all[0].admin().await;
+    let token = admin.token.as_deref().unwrap();
+    for (number, client) in clients.iter().enumerate() {
+        let new = json!({"bot_name": format!("made by process {number}")});
+        let signed_in = client.with_token(token);
+        let bots = signed_in.post("/api/v1/bots/create", &new).await;
+        bots.json(201);
+        let list = signed_in.get("/api/v1/bots/list").await.json(200);
+        assert_eq!(list["items"].as_array().unwrap().len(), number + 1);
+    }
+}
+
 #[tokio::test]
 async fn many_instances_start_on_an_empty_database_at_once() {
     let app = App::builder().untouched().start().await;
@@ -54,8 +117,7 @@ async fn many_instances_start_on_an_empty_database_at_once() {
     for login in logins {
         login.json(200);
     }
-    check(&app);
-    assert_eq!(app.number("SELECT count(*) FROM users"), 1);
+    check_applied_once(&app);
 }
 
 #[tokio::test]

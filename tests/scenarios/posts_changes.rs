@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use vivesphere_tests::app::App;
 use vivesphere_tests::client::Client;
-use vivesphere_tests::fake_x::{Account, FakeX};
+use vivesphere_tests::fake_x::{Account, Endpoint, FakeX, Fault};
 
 async fn start() -> (FakeX, Account, App, Client, String) {
     let fake = FakeX::start().await;
@@ -174,4 +174,69 @@ async fn what_a_person_changes_while_it_is_due_wins_or_is_told_no() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_edited_while_it_is_due_is_sent_as_it_was_or_as_it_is_and_never_both() {
+    let (fake, account, app, admin, bot_id) = start().await;
+    fake.configure(|settings| settings.delay_ms = 300);
+    let mut expected = Vec::new();
+    for round in 0..6 {
+        let (old, new) = (format!("old {round}"), format!("new {round}"));
+        let post_id = admin.schedule(&bot_id, &json!({"text": old})).await;
+        let path = path(&post_id);
+        let wait = std::time::Duration::from_millis(50 * round);
+        let change = json!({"thread": [new, format!("{new}, more")]});
+        let edit = async {
+            tokio::time::sleep(wait).await;
+            admin.patch_version(&path, 1, &change).await
+        };
+        let (_, edited) = tokio::join!(app.run_job("publish"), edit);
+        match edited.status {
+            200 => {
+                assert_eq!(edited.json(200)["thread"], change["thread"]);
+                expected.extend([new.clone(), format!("{new}, more")]);
+            }
+            409 => {
+                edited.problem(409, "not_editable");
+                expected.push(old);
+            }
+            // It has become another version by being claimed.
+            _ => {
+                edited.problem(412, "stale_version");
+                expected.push(old);
+            }
+        }
+        app.publish_until(&admin, &post_id, &["published"]).await;
+        let sent = fake.posts_of(&account.user_id);
+        let sent: Vec<&str> = sent.iter().map(|post| post.text.as_str()).collect();
+        assert_eq!(sent, expected);
+        // Afterwards it is history, whoever won.
+        let late = admin.patch(&path, &json!({"text": "too late"})).await;
+        late.problem(409, "not_editable");
+    }
+    // One that is claimed is not editable for as long as X keeps us waiting.
+    fake.fault_next(Endpoint::CreatePost, 1, Fault::HeldAfter);
+    let post_id = admin
+        .schedule(&bot_id, &json!({"text": "on its way"}))
+        .await;
+    let path = path(&post_id);
+    let worker = async {
+        app.run_job("publish").await;
+    };
+    let person = async {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while fake.held() == 0 {
+            assert!(std::time::Instant::now() < end, "no call is held");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let late = admin.patch(&path, &json!({"text": "too late"})).await;
+        late.problem(409, "not_editable");
+        let late = admin.post_nothing(&format!("{path}/cancel")).await;
+        late.problem(409, "not_cancellable");
+        fake.let_go();
+    };
+    tokio::join!(worker, person);
+    app.publish_until(&admin, &post_id, &["published"]).await;
+    assert_eq!(fake.posts_of(&account.user_id).len(), expected.len() + 1);
 }

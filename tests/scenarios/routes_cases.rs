@@ -31,8 +31,12 @@ pub(crate) struct Case {
 pub(crate) enum Foreign {
     /// It could not.
     No,
-    /// By its path.
+    /// By its path: what is another's is not there.
     Path,
+    /// By its path, and only who manages such things gets any further.
+    Managed,
+    /// By its path, to what belongs to everybody: who may not change it is told so.
+    Everybodys,
     /// By `bot_id` in the body.
     Body,
     /// By `bot_id` in the query.
@@ -40,10 +44,15 @@ pub(crate) enum Foreign {
 }
 
 fn case(method: &'static str, path: &'static str, body: Body) -> Case {
-    let foreign = match path {
-        path if path.contains("{bot_id}") || path.contains("{post_id}") => Foreign::Path,
-        path if path.contains("{persona_id}") => Foreign::Path,
-        _ => Foreign::No,
+    let parameter = path.split('/').find(|segment| segment.starts_with('{'));
+    let foreign = match parameter {
+        None => Foreign::No,
+        Some("{bot_id}" | "{post_id}" | "{persona_id}" | "{access_key_id}" | "{apikey_id}") => {
+            Foreign::Path
+        }
+        Some("{user_id}" | "{role}") => Foreign::Managed,
+        Some("{source_id}" | "{trend_id}") => Foreign::Everybodys,
+        Some(other) => panic!("whose is {other}?"),
     };
     Case {
         method,

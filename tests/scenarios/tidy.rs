@@ -81,7 +81,13 @@ fn no_file_holds_two_things() {
 
 #[test]
 fn every_crate_says_what_it_owns() {
-    for folder in ["components", "shared", "shared/crypto"] {
+    for folder in [
+        "components",
+        "shared",
+        "shared/crypto",
+        "benchmark/components",
+        "tests/fixtures",
+    ] {
         for name in crates(folder).keys() {
             let readme = repository().join(folder).join(name).join("README.md");
             assert!(readme.is_file(), "{folder}/{name} has no README.md");
@@ -91,7 +97,15 @@ fn every_crate_says_what_it_owns() {
             );
         }
     }
-    for folder in ["host", "migrations", "tests"] {
+    for folder in [
+        "benchmark",
+        "host",
+        "host/up",
+        "host/wasi",
+        "migrations",
+        "openapi",
+        "tests",
+    ] {
         assert!(
             repository().join(folder).join("README.md").is_file(),
             "{folder} has no README.md"

@@ -10,6 +10,7 @@ use super::authorization::{self, Passed};
 use super::call::{self, Call, Endpoint};
 use super::clock::rfc3339;
 use super::faults::Fault;
+use super::holding;
 use super::posts::{self, Draft};
 use super::problems;
 use super::record::Recorded;
@@ -29,6 +30,18 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Response 
         )
         .into_response();
     };
+    shared.lock().under_way += 1;
+    let response = answer_call(shared, endpoint, id, request).await;
+    shared.lock().under_way -= 1;
+    response
+}
+
+async fn answer_call(
+    shared: &Shared,
+    endpoint: Endpoint,
+    id: String,
+    request: Request<Body>,
+) -> Response {
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return problems::invalid("body", "", "The body could not be read.").into_response();
@@ -44,8 +57,10 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Response 
     if wait > 0 {
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
-    if fault == Some(Fault::CutBefore) {
-        return reply::cut();
+    match fault {
+        Some(Fault::CutBefore) => return reply::cut(),
+        Some(Fault::HeldBefore) => holding::wait(shared).await,
+        _ => {}
     }
     let instead = fault
         .as_ref()
@@ -57,6 +72,10 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Response 
     match fault {
         Some(Fault::CutAfter) => reply::cut(),
         Some(Fault::CutInside) => reply::cut_inside(reply),
+        Some(Fault::HeldAfter) => {
+            holding::wait(shared).await;
+            reply.into_response()
+        }
         Some(fault) => fault.spoil(reply).into_response(),
         None => reply.into_response(),
     }

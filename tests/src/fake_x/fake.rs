@@ -274,6 +274,12 @@ impl Control {
         self.shared.lock().faults.clear();
     }
 
+    /// Every token and code that was ever given out, and every verifier that was shown for a code.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.lock().secrets.clone()
+    }
+
     /// Restarts chance.
     pub fn seed(&self, seed: u64) {
         self.shared.lock().faults.seed(seed);

@@ -17,6 +17,10 @@ pub enum Fault {
         /// Milliseconds.
         ms: u64,
     },
+    /// The call waits until it is let go, and happens then.
+    HeldBefore,
+    /// The call happens, and its answer waits until it is let go.
+    HeldAfter,
     /// The connection closes without an answer, before anything happened.
     CutBefore,
     /// The connection closes without an answer, after it happened.
@@ -83,6 +87,13 @@ pub enum Fault {
     },
     /// 429 monthly cap.
     UsageCapped,
+    /// An error as only the token endpoint has it (RFC 6749, section 5.2).
+    OauthError {
+        /// 400, 401, …
+        status: u16,
+        /// `invalid_client`, …
+        error: String,
+    },
 }
 
 /// When a fault happens.
@@ -208,6 +219,9 @@ impl Fault {
             Self::DailyCeiling => problems::daily_ceiling(),
             Self::InvalidRequest => problems::invalid("text", "", "The request is not valid."),
             Self::UsageCapped => problems::usage_capped(),
+            Self::OauthError { status, error } => {
+                problems::oauth(*status, error, "The token endpoint refuses.")
+            }
             Self::RateLimited {
                 reset_after,
                 legacy,

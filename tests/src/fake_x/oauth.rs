@@ -1,12 +1,13 @@
 //! OAuth 2.0 with PKCE: single-use codes and refresh tokens, and grants that die as a whole.
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::call::{Call, find};
 use super::problems::oauth as error;
 use super::reply::Reply;
+use super::settings::RefreshAnswer;
 use super::state::{Code, State};
 
 /// A code lives this long.
@@ -162,6 +163,7 @@ fn exchange(state: &mut State, form: &[(String, String)], now: i64) -> Reply {
         }
     }
     let verifier = find(form, "code_verifier").unwrap_or_default();
+    state.secrets.push(verifier.to_owned());
     // One try: a code that is shown is spent, right or wrong.
     let Some(code) = state.codes.remove(find(form, "code").unwrap_or_default()) else {
         return dead_code();
@@ -184,10 +186,12 @@ fn refresh(state: &mut State, form: &[(String, String)], now: i64) -> Reply {
     let Some(token) = find(form, "refresh_token").filter(|token| !token.is_empty()) else {
         return missing("refresh_token");
     };
+    let gives_another = state.settings.refresh_answer == RefreshAnswer::NewPair;
     let Some((grant, spent)) = state.refresh_tokens.get_mut(token) else {
         return dead_token();
     };
-    let (grant, was_spent) = (grant.clone(), std::mem::replace(spent, true));
+    let (grant, was_spent) = (grant.clone(), *spent);
+    *spent |= gives_another;
     if state.dead_families.contains(&grant.family) {
         return dead_token();
     }
@@ -201,6 +205,16 @@ fn refresh(state: &mut State, form: &[(String, String)], now: i64) -> Reply {
     answer(state, &user_id, &grant.scopes, Some(grant.family), now)
 }
 
+/// What a refresh says of the refresh token, which is spent only when there is another.
+fn renewed(answer: RefreshAnswer, refresh: &str) -> Option<Value> {
+    match answer {
+        RefreshAnswer::NewPair => Some(json!(refresh)),
+        RefreshAnswer::WithoutRefreshToken => None,
+        RefreshAnswer::EmptyRefreshToken => Some(json!("")),
+        RefreshAnswer::NoRefreshToken => Some(Value::Null),
+    }
+}
+
 fn answer(
     state: &mut State,
     user_id: &str,
@@ -209,15 +223,23 @@ fn answer(
     now: i64,
 ) -> Reply {
     let (access, refresh) = state.grant(user_id, scopes, family, now);
+    // The first pair of a grant is always whole.
+    let refreshes = match family {
+        Some(_) => state.settings.refresh_answer,
+        None => RefreshAnswer::NewPair,
+    };
+    let refresh_token = renewed(refreshes, &refresh);
     let mut body = json!({
         "token_type": "bearer",
         "expires_in": state.settings.access_token_seconds,
         "access_token": access,
         "scope": scopes.join(" "),
     });
-    if scopes.iter().any(|scope| scope == "offline.access") {
-        body["refresh_token"] = json!(refresh);
-    } else {
+    let offline = scopes.iter().any(|scope| scope == "offline.access");
+    if let Some(token) = refresh_token.filter(|_| offline) {
+        body["refresh_token"] = token;
+    }
+    if !offline || refreshes != RefreshAnswer::NewPair {
         state.refresh_tokens.remove(&refresh);
     }
     Reply::json(200, &body)

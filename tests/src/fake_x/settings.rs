@@ -14,6 +14,20 @@ pub enum Names {
     Current,
 }
 
+/// What a refresh answers beside the new access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshAnswer {
+    /// Another refresh token; the old one is spent.
+    NewPair,
+    /// No field for it: the old one stays good (RFC 6749, section 6).
+    WithoutRefreshToken,
+    /// An empty text in its place.
+    EmptyRefreshToken,
+    /// `null` in its place.
+    NoRefreshToken,
+}
+
 /// Everything that can be changed while it runs, in code with `FakeX::configure` or over HTTP
 /// with `PATCH /__test/settings` and any of the fields.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,6 +47,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Every X call takes this much longer.
     pub delay_ms: u64,
+    /// What a refresh says of the refresh token.
+    pub refresh_answer: RefreshAnswer,
     /// Using a refresh token twice kills the whole grant.
     pub kill_family_on_reuse: bool,
     /// Seconds that a new access token is valid.
@@ -73,6 +89,7 @@ impl Default for Settings {
             credits: None,
             limits: limits::of_x(),
             delay_ms: 0,
+            refresh_answer: RefreshAnswer::NewPair,
             kill_family_on_reuse: true,
             access_token_seconds: 7_200,
             authorize_as: None,

@@ -101,6 +101,13 @@ pub(crate) struct State {
     pub(crate) refresh_tokens: HashMap<String, (Grant, bool)>,
     pub(crate) dead_families: Vec<u64>,
     minted: u64,
+    /// Every token and code that was given out, every verifier that was shown.
+    pub(crate) secrets: Vec<String>,
+    /// Calls that have not been answered yet.
+    pub(crate) under_way: usize,
+    /// How many calls were ever held, and how many of them were let go: the first come first.
+    pub(crate) held: usize,
+    pub(crate) let_go: usize,
     pub(crate) windows: Windows,
     pub(crate) faults: Faults,
     pub(crate) record: Record,
@@ -136,7 +143,9 @@ impl State {
     pub(crate) fn mint(&mut self, kind: &str) -> String {
         self.minted += 1;
         let tail: u128 = rand::random();
-        format!("fake-{kind}-{}-{tail:032x}", self.minted)
+        let token = format!("fake-{kind}-{}-{tail:032x}", self.minted);
+        self.secrets.push(token.clone());
+        token
     }
 
     pub(crate) fn user(&self, id: &str) -> Option<&User> {
