@@ -195,6 +195,9 @@ pub(crate) fn limits(route: &Route) -> String {
     };
     let paid = match route.access {
         Access::Service => String::new(),
+        _ if route.whatever_happens.is_some() => {
+            "Costs nothing, and is answered without a database, too.".to_owned()
+        }
         _ => format!("Paid from the client's budget of {class}."),
     };
     let size = match route.method {
