@@ -187,6 +187,43 @@ async fn a_timeline_that_is_too_long_is_read_once() {
 }
 
 #[tokio::test]
+async fn a_look_begins_at_the_first_call_that_x_may_have_got() {
+    let scene = Scene::start().await;
+    let post_id = scene.schedule("put off long ago").await;
+    let put_off = "INSERT INTO attempts (post_id, number, bot_id, position, fencing_token,
+            started_at, ended_at, outcome, code)
+        VALUES (?, 1, ?, 0, 1, 1000, 2000, 'deferred', 'rate_limited')";
+    let database = scene.app.database();
+    database
+        .execute(put_off, (&post_id, &scene.bot_id))
+        .unwrap();
+    scene
+        .fake
+        .fault_next(Endpoint::CreatePost, 1, Fault::CutAfter);
+    assert_eq!(scene.settle(&post_id).await["state"], "published");
+    let looks = scene.fake.requests_to(Endpoint::UserPosts);
+    let query = &looks[0].query;
+    let (_, start) = query.iter().find(|(name, _)| name == "start_time").unwrap();
+    let start = chrono::DateTime::parse_from_rfc3339(start).unwrap();
+    let minutes = (chrono::Utc::now() - start.to_utc()).num_minutes();
+    assert!((1..=5).contains(&minutes), "{minutes} minutes");
+}
+
+#[tokio::test]
+async fn a_page_of_a_proxy_refuses_no_post() {
+    let scene = Scene::start().await;
+    for status in [400, 404, 405] {
+        let page = Fault::ErrorBefore { status, html: true };
+        scene.fake.fault_next(Endpoint::CreatePost, 1, page);
+        let post_id = scene.schedule(&format!("despite a {status}")).await;
+        let post = scene.settle(&post_id).await;
+        assert_eq!(post["state"], "published", "{post:#}");
+        assert_eq!(outcomes(&post), ["unknown", "sent"], "{post:#}");
+    }
+    assert_eq!(scene.bot().await["status"], "active");
+}
+
+#[tokio::test]
 async fn a_look_ends_before_its_lease_does() {
     let scene = Scene::start().await;
     let x = Caller::of(&scene.fake);

@@ -141,6 +141,26 @@ async fn an_app_that_x_refuses_costs_no_account_its_grant() {
     assert_eq!(scene.settle(&post_id).await["state"], "published");
 }
 
+/// As long as a refresh may take.
+#[tokio::test]
+async fn a_new_pair_that_cannot_be_stored_is_told_of_by_its_own_code() {
+    let scene = Scene::start().await;
+    let first = scene.schedule("first").await;
+    scene.settle(&first).await;
+    scene.fake.expire_access_tokens_of(&scene.account.user_id);
+    let fails = "CREATE TRIGGER fails BEFORE UPDATE ON botdata
+        BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;";
+    scene.app.database().execute_batch(fails).unwrap();
+    let post_id = scene.schedule("second").await;
+    scene.app.run_job("publish").await;
+    let post = scene.post(&post_id).await;
+    let code = &post["attempts"][0]["code"];
+    assert_eq!(code, "refresh_not_stored", "{post:#}");
+    assert_eq!(post["state"], "scheduled", "{post:#}");
+    assert_eq!(scene.fake.requests_to(Endpoint::Token).len(), 1);
+    assert_eq!(scene.texts(), ["first"]);
+}
+
 #[tokio::test]
 async fn a_new_pair_is_stored_although_the_vault_fails_for_a_while() {
     let scene = Scene::start().await;
