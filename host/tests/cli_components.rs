@@ -7,40 +7,21 @@
     reason = "a test"
 )]
 
+mod fixture;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 
+use fixture::guest_wasm;
 use tempfile::TempDir;
-
-/// The fixture's `.wasm`, built once a process.
-fn guest() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let host = Path::new(env!("CARGO_MANIFEST_DIR"));
-        vivesphere_up::ensure_target(host, |what| eprintln!("adding {what}")).unwrap();
-        // Cargo gives tests `<target>/tmp`.
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--target", "wasm32-wasip2"])
-            .args(["--package", "fixture-guest", "--target-dir"])
-            .arg(target)
-            .current_dir(host)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "the fixture is not built:\n{said}");
-        target.join("wasm32-wasip2/release/fixture_guest.wasm")
-    })
-}
 
 /// `guest` answers requests and shows the notes of `job`, which the schedule never wakes in a test's
 /// time.
 fn place(tick: &str, build: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(guest(), folder.path().join("built-before.wasm")).unwrap();
+    std::os::unix::fs::symlink(guest_wasm(), folder.path().join("built-before.wasm")).unwrap();
     let manifest = format!(
         r#"
         spin_manifest_version = 2
@@ -168,7 +149,7 @@ fn a_job_that_is_run_now_does_its_work_and_says_so() {
 
     // What it did is in the state that is served.
     let built = folder.path().join("guest.wasm");
-    std::os::unix::fs::symlink(guest(), built).unwrap();
+    std::os::unix::fs::symlink(guest_wasm(), built).unwrap();
     let up = Up::start(folder.path(), &[]);
     let keys = up.get("/key-value?do=keys");
     assert!(keys.contains("tick "), "{keys}");

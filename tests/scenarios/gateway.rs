@@ -7,7 +7,7 @@ use hyper::body::Body as _;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::{Method, header};
-use serde_json::{Value, json};
+use serde_json::json;
 use vivesphere_tests::app::App;
 use vivesphere_tests::client::{Answer, Client};
 
@@ -297,60 +297,6 @@ async fn a_route_takes_as_much_as_it_needs_and_never_more_than_the_settings_say(
         admin.post(create, &name).await.status == 413
     })
     .await;
-}
-
-#[tokio::test]
-async fn the_same_key_creates_one_thing_however_often_and_from_wherever_it_comes() {
-    let app = App::start().await;
-    let beside = App::builder().beside(&app).start().await;
-    let admin = app.admin().await;
-    let there = beside
-        .anonymous()
-        .with_token(admin.token.as_deref().unwrap());
-    let create = async |client: &Client, key: &str, name: &str| {
-        client
-            .send(Method::POST, "/api/v1/bots/create", |request| {
-                request
-                    .header("idempotency-key", key)
-                    .json(&json!({"bot_name": name}))
-            })
-            .await
-    };
-    let tries = (0..16).map(|number| {
-        let client = if number % 2 == 0 { &admin } else { &there };
-        create(client, "at once", "once")
-    });
-    let mut ids: Vec<Value> = Vec::new();
-    for answer in futures::future::join_all(tries).await {
-        match answer.status {
-            201 => ids.push(answer.json(201)["bot_id"].clone()),
-            _ => drop(answer.problem(409, "idempotency_key_in_use")),
-        }
-    }
-    ids.dedup();
-    assert_eq!(ids.len(), 1);
-    let again = create(&there, "at once", "once").await;
-    assert_eq!(again.json(201)["bot_id"], ids[0]);
-    assert_eq!(again.header("idempotency-replayed"), "true");
-    let other = create(&admin, "at once", "another").await;
-    other.problem(422, "idempotency_key_reused");
-    assert_eq!(app.number("SELECT count(*) FROM bots"), 1);
-    // Each principal has keys of its own.
-    let operator = app.user(&admin, &["operator"]).await;
-    create(&operator, "at once", "another").await.json(201);
-    // A refusal is not kept: the mended request may have the same key.
-    assert_eq!(create(&admin, "mended", "").await.pointer(), "/bot_name");
-    create(&admin, "mended", "with a name").await.json(201);
-    // After a day a key is new again.
-    app.database()
-        .execute(
-            "UPDATE idempotency_keys SET created_at = created_at - 86400001",
-            [],
-        )
-        .unwrap();
-    let after = create(&admin, "at once", "a day later").await.json(201);
-    assert_ne!(after["bot_id"], ids[0]);
-    assert_eq!(app.number("SELECT count(*) FROM bots"), 4);
 }
 
 #[tokio::test]

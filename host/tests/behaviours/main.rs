@@ -5,9 +5,12 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     reason = "a test"
 )]
 
+#[path = "../fixture/mod.rs"]
+mod fixture;
 mod support;
 
 mod chaining;

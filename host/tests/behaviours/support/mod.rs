@@ -6,9 +6,7 @@ pub(crate) mod raw;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -17,37 +15,14 @@ use vivesphere::application::{Options, RuntimeConfig};
 use vivesphere::manifest::Manifest;
 use vivesphere::server::{self, RunningHost};
 
+use crate::fixture::guest_wasm;
+
 /// How long to wait for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The fixture's code.
 pub(crate) fn guest_bytes() -> Vec<u8> {
     std::fs::read(guest_wasm()).unwrap()
-}
-
-/// The fixture's `.wasm`, built once a process; its sources decide whether there is work.
-fn guest_wasm() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let host = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let tell = |what: &str| eprintln!("adding {what}");
-        vivesphere_up::ensure_target(host, tell).unwrap();
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--target", "wasm32-wasip2"])
-            .args(["--package", "fixture-guest", "--target-dir"])
-            .arg(target())
-            .current_dir(host)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "the fixture is not built:\n{said}");
-        target().join("wasm32-wasip2/release/fixture_guest.wasm")
-    })
-}
-
-/// The target directory of this build: cargo gives tests `<target>/tmp`.
-fn target() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
 }
 
 /// An application that is about to start. Its components are named as in `spin.toml`; their
@@ -142,7 +117,7 @@ impl App {
             drain_timeout: PATIENCE,
             cron: true,
             // Compiled once for all tests.
-            cache_dir: Some(target().join("tmp/compiled")),
+            cache_dir: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")),
             pooling: false,
         };
         (self.change)(&mut options);
